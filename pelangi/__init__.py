@@ -1,0 +1,1 @@
+"""Pelangi: mobile civil registration for people who cannot come to the office."""

@@ -1,0 +1,151 @@
+"""The consumer loop: at most 500 records at once become at most three database commands; offsets are committed last.
+
+Broken records become dead letters. Everything else that fails is infrastructure: nothing is committed, the batch comes again.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from pelangi.chassis.case import BaseCase, Change, Fact, Handler, apply_fact, stub
+from pelangi.chassis.clock import Clock
+from pelangi.chassis.crash import crash_point
+from pelangi.chassis.decode import Broken, Decoder, Record
+from pelangi.chassis.metrics import BATCH_SECONDS, BATCH_SIZE, COLLISIONS, EVENT_AGE, RECORDS, RETRIES
+from pelangi.chassis.signal import Signal
+from pelangi.chassis.store import Collection
+
+log = logging.getLogger(__name__)
+
+SetAside = Callable[[Record, Broken], Awaitable[None]]
+"""Acknowledged sending of a dead letter."""
+
+MAX_SAME_EXCEPTIONS = 20
+FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.2, 30.0
+
+
+class HandlerBug(RuntimeError):
+    """So many records in a row made a handler raise the same thing that it is a bug of ours, not of the records."""
+
+
+@dataclass(slots=True)
+class Consumer:
+    """Folds batches of records into cases. `handlers` by topic; a fact of a topic without one is only remembered as applied."""
+
+    cases: Collection
+    decoder: Decoder
+    handlers: Mapping[str, Handler[Any]]
+    clock: Clock
+    set_aside: SetAside
+    written: Signal
+    busy_since: float | None = None
+    failing: str = ""
+    _backoff: float = FIRST_BACKOFF_S
+    _same_exception: tuple[str, int] = ("", 0)
+    _rng: random.Random = field(default_factory=random.Random)
+
+    async def handle(self, records: Sequence[Record]) -> None:
+        """Fold one batch; returns when everything is written. Raises, after a pause, when infrastructure failed."""
+        self.busy_since = started = time.monotonic()
+        try:
+            await self._handle(records)
+            self._backoff, self.failing = FIRST_BACKOFF_S, ""
+        except Exception as error:
+            self.failing = type(error).__name__
+            RETRIES.labels(self.failing).inc()
+            log.warning("batch put back", extra={"error": self.failing, "records": len(records)})
+            await asyncio.sleep(self._backoff * self._rng.uniform(0.5, 1))
+            self._backoff = min(self._backoff * 2, LAST_BACKOFF_S)
+            raise
+        finally:
+            self.busy_since = None
+            BATCH_SIZE.observe(len(records))
+            BATCH_SECONDS.observe(time.monotonic() - started)
+
+    async def _handle(self, records: Sequence[Record]) -> None:
+        todo: dict[str, list[tuple[Fact[Any], Record]]] = {}
+        broken: list[tuple[Record, Broken]] = []
+        wall = self.clock.wall()
+        for record in records:
+            try:
+                fact, attributes = self.decoder(record)
+            except Broken as why:
+                broken.append((record, why))
+                continue
+            if attributes.time:
+                EVENT_AGE.labels(record.topic).observe(max((wall - attributes.time).total_seconds(), 0))
+            todo.setdefault(fact.request_id, []).append((fact, record))
+        broken += await self._fold(todo)
+        crash_point("consumer.after-write")
+        for record, reason in broken:
+            await self.set_aside(record, reason)
+            RECORDS.labels(record.topic, "dead-letter").inc()
+        crash_point("consumer.after-dead-letters")
+        for facts in todo.values():
+            for fact, _ in facts:
+                RECORDS.labels(fact.type, "ok").inc()
+        self.written.set()
+
+    async def _fold(self, todo: dict[str, list[tuple[Fact[Any], Record]]]) -> list[tuple[Record, Broken]]:
+        """Read, fold, write; what lost a race is read and folded again until nothing is left to write."""
+        while todo:
+            known = await self.cases.get_many(list(todo))
+            crash_point("consumer.after-read")
+            changes, broken = self._apply(todo, known)
+            if not changes or await self._write(changes):
+                return broken
+            COLLISIONS.inc()
+            # which of them lost is not known: fold all again, those that won find their facts applied
+            await asyncio.sleep(self._rng.uniform(0.005, 0.1))
+        return []
+
+    def _apply(
+        self, todo: Mapping[str, Sequence[tuple[Fact[Any], Record]]], known: Mapping[str, Any]
+    ) -> tuple[list[Change[Any]], list[tuple[Record, Broken]]]:
+        now, wall = self.clock.now(), self.clock.wall()
+        changes: list[Change[Any]] = []
+        broken: list[tuple[Record, Broken]] = []
+        for request_id, facts in todo.items():
+            before = known.get(request_id)
+            change: Change[Any] = Change(before, before or cast(BaseCase, stub(request_id)))
+            for fact, record in facts:
+                try:
+                    after = apply_fact(change.after, fact, self.handlers[fact.type], now)
+                    change.advance(after, wall=wall, traceparent=fact.traceparent)
+                    self._same_exception = ("", 0)
+                except Exception as error:  # noqa: BLE001 - whatever a rule raises is this record's dead letter
+                    self._count_exception(error, fact)
+                    broken.append((record, Broken("handler", type(error).__name__, request_id)))
+            if change.after["version"] and change.changed:
+                changes.append(change)
+        return changes, broken
+
+    def _count_exception(self, error: Exception, fact: Fact[Any]) -> None:
+        """Stop before a bug of ours drains a whole stream into the dead letters."""
+        name, count = self._same_exception
+        kind = f"{type(error).__name__} in {fact.type}"
+        self._same_exception = (kind, count + 1 if kind == name else 1)
+        log.error("handler raised", extra={"kind": kind, "request_id": fact.request_id}, exc_info=_without_text(error))
+        if self._same_exception[1] >= MAX_SAME_EXCEPTIONS:
+            raise HandlerBug(kind)
+
+    async def _write(self, changes: Sequence[Change[Any]]) -> bool:
+        """Whether every change was applied. One operation per case, one kind per call."""
+        new = [c.document() for c in changes if c.before is None]
+        updates = [c.update() for c in changes if c.before is not None]
+        clean = True
+        if new:
+            clean = await self.cases.insert_many(new)
+            crash_point("consumer.half-written")
+        if updates:
+            clean = await self.cases.update_many_guarded(updates) and clean
+        return clean
+
+
+def _without_text(error: Exception) -> Any:
+    """The traceback without the exception's own text, which can hold what a person typed."""
+    return (RuntimeError, RuntimeError(type(error).__name__), error.__traceback__)

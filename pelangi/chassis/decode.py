@@ -1,0 +1,74 @@
+"""From a Kafka record to a fact, or to a dead letter's reason. Each record on its own: one bad record spoils no other."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from pelangi.chassis.case import Fact
+from pelangi.contracts.encryption import BrokenToken
+from pelangi.contracts.envelope import EnvelopeError, from_headers
+from pelangi.contracts.events import Data, aggregate_id, decode
+from pelangi.contracts.topics import BY_NAME
+
+Opener = Callable[[Any], Any]
+"""Opens a snapshot: takes its data (a model) and gives the decrypted part; raises BrokenToken or UnknownKey."""
+
+
+class Record(Protocol):
+    """What is used of an aiokafka ConsumerRecord."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+
+
+class Broken(Exception):
+    """A record that cannot become a fact: `reason` is a code, `error` a class name; no content."""
+
+    def __init__(self, reason: str, error: str, request_id: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.error, self.request_id = reason, error, request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes the records of the topics a service reads; `openers` by topic for what is encrypted to it."""
+
+    openers: Mapping[str, Opener]
+
+    def __call__(self, record: Record) -> tuple[Fact[Any], Any]:
+        """The fact and its attributes.
+
+        Raises Broken where the record itself is wrong, and UnknownKey, which is infrastructure: the key is not here yet.
+        """
+        try:
+            attributes = from_headers(record.topic, record.key, record.headers)
+        except EnvelopeError as error:
+            raise Broken("envelope", type(error).__name__) from None
+        request_id = attributes.request_id
+        if record.value is None:
+            return Fact(record.topic, request_id, request_id, attributes.sequence, attributes.traceparent, None), attributes
+        try:
+            data = decode(record.topic, record.value)
+            if _request_of(record.topic, data) != request_id:
+                raise Broken("key", "KeyMismatch", request_id)
+            opener = self.openers.get(record.topic)
+            payload = opener(data) if opener else data
+        except ValidationError as error:
+            raise Broken("schema", type(error).__name__, request_id) from None
+        except BrokenToken as error:
+            raise Broken("encryption", type(error).__name__, request_id) from None
+        aggregate = aggregate_id(record.topic, data)
+        return Fact(record.topic, request_id, aggregate, attributes.sequence, attributes.traceparent, payload), attributes
+
+
+def _request_of(topic: str, data: Data) -> str:
+    """The request a record is about, as its data say."""
+    if BY_NAME[topic].aggregate == "request_id":
+        return aggregate_id(topic, data)
+    return str(getattr(data, "request_id", ""))

@@ -1,0 +1,198 @@
+"""The store: a narrow view of a MongoDB collection. The only module that knows a driver (motor, or PyMongo's own asyncio).
+
+Every write is acknowledged by a majority and journalled, every read is of majority-committed data: without both, a reader
+can take an unreplicated write as done, commit its offset, and a failover rolls the write back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from pelangi.chassis.metrics import DATABASE_COMMANDS
+
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+StoreError = PyMongoError
+"""Anything that went wrong between us and the database: infrastructure, to be retried."""
+
+DUPLICATE_KEY = 11000
+
+
+class UniqueIndexTaken(Exception):
+    """A unique index other than `_id` refused a write. Names the fields only: the server's text echoes values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """An update of the document `id` that applies only while its version is `version`."""
+
+    id: str
+    version: int
+    update: Mapping[str, Any]
+
+
+class Collection(Protocol):
+    """What the rest of the system may ask of a collection."""
+
+    async def get(self, id: str) -> Document | None: ...
+
+    async def get_many(self, ids: Sequence[str]) -> dict[str, Document]: ...
+
+    async def find(
+        self, filter: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0, fields: Sequence[str] = ()
+    ) -> list[Document]: ...
+
+    async def insert(self, document: Document) -> bool: ...
+
+    async def insert_many(self, documents: Sequence[Document]) -> bool: ...
+
+    async def update(self, guarded: Guarded) -> bool: ...
+
+    async def update_many_guarded(self, updates: Sequence[Guarded]) -> bool: ...
+
+    async def update_where(self, filter: Filter, update: Any) -> int: ...
+
+    async def count(self, filter: Filter) -> int: ...
+
+    async def create_index(self, keys: Sequence[tuple[str, int]], **options: Any) -> None: ...
+
+
+class _Commands(CommandListener):
+    """Counts every command by name and result."""
+
+    def started(self, event: CommandStartedEvent) -> None:
+        pass
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        DATABASE_COMMANDS.labels(event.command_name, "ok").inc()
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        DATABASE_COMMANDS.labels(event.command_name, "failed").inc()
+
+
+class DriverCollection:
+    """A Collection over motor or PyMongo's asyncio client, which answer to the same names."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner.with_options(read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority", j=True))
+
+    async def get(self, id: str) -> Document | None:
+        """The document, or None."""
+        found: Document | None = await self._inner.find_one({"_id": id})
+        return found
+
+    async def get_many(self, ids: Sequence[str]) -> dict[str, Document]:
+        """Those of the documents that exist, by id; one command."""
+        return {d["_id"]: d for d in await self._inner.find({"_id": {"$in": list(ids)}}).to_list(None)}
+
+    async def find(
+        self, filter: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0, fields: Sequence[str] = ()
+    ) -> list[Document]:
+        """Matching documents, whole or only `fields`."""
+        cursor = self._inner.find(filter, list(fields) or None)
+        if sort:
+            cursor = cursor.sort(list(sort))
+        if limit:
+            cursor = cursor.limit(limit)
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def insert(self, document: Document) -> bool:
+        """Whether it was inserted; False where its `_id` exists. Raises UniqueIndexTaken for another unique index."""
+        try:
+            await self._inner.insert_one(document)
+        except DuplicateKeyError as error:
+            _only_on_id(error.details or {})
+            return False
+        return True
+
+    async def insert_many(self, documents: Sequence[Document]) -> bool:
+        """Whether all were inserted; False where an `_id` existed. The others are inserted all the same."""
+        try:
+            await self._inner.insert_many(list(documents), ordered=False)
+        except BulkWriteError as error:
+            for write_error in error.details["writeErrors"]:
+                if write_error["code"] != DUPLICATE_KEY:
+                    raise
+                _only_on_id(write_error)
+            return False
+        return True
+
+    async def update(self, guarded: Guarded) -> bool:
+        """Whether the document still had that version, so that the update was applied."""
+        try:
+            result = await self._inner.update_one({"_id": guarded.id, "version": guarded.version}, guarded.update)
+        except DuplicateKeyError as error:
+            _only_on_id(error.details or {})
+            return False
+        return bool(result.matched_count)
+
+    async def update_many_guarded(self, updates: Sequence[Guarded]) -> bool:
+        """Whether all were applied; one unordered bulk. A False says nothing about a single one: re-read."""
+        operations = [UpdateOne({"_id": u.id, "version": u.version}, u.update) for u in updates]
+        result = await self._inner.bulk_write(operations, ordered=False)
+        return bool(result.matched_count == len(operations))
+
+    async def update_where(self, filter: Filter, update: Any) -> int:
+        """How many documents matched and were updated by `update`, an update document or a pipeline."""
+        result = await self._inner.update_many(filter, update)
+        return int(result.matched_count)
+
+    async def count(self, filter: Filter) -> int:
+        """How many documents match."""
+        return int(await self._inner.count_documents(filter))
+
+    async def create_index(self, keys: Sequence[tuple[str, int]], **options: Any) -> None:
+        """Make an index if it is not there."""
+        await self._inner.create_index(list(keys), **options)
+
+
+class Store:
+    """One service's database."""
+
+    def __init__(self, uri: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()) -> None:
+        options: dict[str, Any] = {
+            "tz_aware": True,
+            "retryWrites": False,
+            "uuidRepresentation": "standard",
+            "serverSelectionTimeoutMS": 5000,
+            "connectTimeoutMS": 5000,
+            "socketTimeoutMS": 30000,
+            "event_listeners": [_Commands(), *listeners],
+        }
+        client: Any = AsyncIOMotorClient(uri, **options) if driver == "motor" else AsyncMongoClient(uri, **options)
+        self._client = client
+        self._database = client.get_default_database()
+
+    def collection(self, name: str) -> Collection:
+        """The collection `name` of this service's database."""
+        return DriverCollection(self._database[name])
+
+    async def ping(self) -> None:
+        """Raises StoreError unless the database answers and takes writes."""
+        hello = await self._database.command("hello")
+        if not hello.get("isWritablePrimary"):
+            raise StoreError("not a writable primary")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        closing = self._client.close()
+        if closing is not None:
+            await closing
+
+
+def _only_on_id(error: Mapping[str, Any]) -> None:
+    """A duplicate key means "already there" only on `_id`; on another index it would hand out somebody else's answer."""
+    fields = list(error.get("keyPattern") or {})
+    if fields != ["_id"]:
+        raise UniqueIndexTaken(", ".join(fields) or "unknown index") from None
+
+
+__all__ = ["Collection", "Document", "Guarded", "Store", "StoreError", "UniqueIndexTaken"]

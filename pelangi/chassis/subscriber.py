@@ -1,0 +1,102 @@
+"""FastStream's part: one batch subscriber per service, and the declaration of what the service publishes.
+
+Our parser hands the raw records through: FastStream's own decodes every header as UTF-8 and every body as JSON before the
+handler runs, so that one bad record would lose its whole batch. See ADR 0004 for what else of FastStream is not used.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from aiokafka.abc import ConsumerRebalanceListener
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from pelangi.chassis import kafka
+from pelangi.chassis.decode import Record
+from pelangi.chassis.metrics import COMMITS, LAG, REBALANCES
+from pelangi.chassis.settings import ServiceSettings
+from pelangi.contracts.topics import read_by, written_by
+
+
+class _Message(KafkaAckableMessage):
+    """A batch; counts the commits that Kafka acknowledged."""
+
+    async def ack(self) -> None:
+        committed_before = self.committed
+        await super().ack()
+        if not committed_before:
+            COMMITS.inc()
+
+
+class _Rebalances(ConsumerRebalanceListener):
+    async def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002 - aiokafka's signature
+        REBALANCES.inc()
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        for partition in revoked:
+            with suppress(KeyError):
+                LAG.remove(partition.topic, str(partition.partition))
+
+
+class Subscriber:
+    """The consumer side of one service. `handle` gets every batch of raw records; offsets are committed when it returns."""
+
+    def __init__(self, settings: ServiceSettings, handle: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
+        self.broker: KafkaBroker = kafka.make_broker(settings)
+        self._handle = handle
+        self._subscriber = self.broker.subscriber(
+            *read_by(settings.name),
+            **kafka.subscription(settings.name),
+            listener=_Rebalances(),
+            parser=self._parse,
+            decoder=self._decode,
+        )
+        self._subscriber(self._consume)
+        for topic in written_by(settings.name):
+            self.broker.publisher(topic)
+
+    async def start(self) -> None:
+        """Join the group. Raises a KafkaError while Kafka is away."""
+        await self.broker.start()
+
+    async def stop(self) -> None:
+        """Finish the batch in hand and leave the group."""
+        await self.broker.stop()
+
+    async def reachable(self, timeout_s: float = 2.0) -> bool:
+        """Whether Kafka answers this consumer now."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return False
+        try:
+            async with asyncio.timeout(timeout_s):
+                await consumer.topics()
+        except Exception:  # noqa: BLE001 - whatever it is, Kafka did not answer; readiness says so
+            return False
+        return True
+
+    async def measure_lag(self) -> None:
+        """Set the lag gauge of every assigned partition."""
+        consumer = self._subscriber.consumer
+        for partition in consumer.assignment() if consumer else ():
+            end = consumer.last_stable_offset(partition)
+            if end is not None:
+                position = await consumer.position(partition)
+                LAG.labels(partition.topic, str(partition.partition)).set(max(end - position, 0))
+
+    async def _consume(self, records: tuple[Record, ...]) -> None:
+        await self._handle(records)
+
+    async def _parse(self, message: tuple[Any, ...]) -> _Message:
+        return _Message(
+            raw_message=message,
+            body=message,
+            headers={},
+            message_id=f"{message[0].offset}-{message[-1].offset}",
+            consumer=self._subscriber.consumer,
+        )
+
+    async def _decode(self, message: _Message) -> Any:
+        return message.raw_message

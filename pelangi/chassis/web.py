@@ -1,0 +1,225 @@
+"""The HTTP edge of every service: problems, bodies, idempotency headers, health, metrics, offline documentation."""
+
+import hmac
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, TypeVar
+from uuid import UUID
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from pelangi.chassis.metrics import HTTP
+from pelangi.chassis.store import StoreError
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1_000_000
+PROBLEM = "application/problem+json"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One broken rule: where (RFC 9457 pointer such as `#/persons/0/nik`), which, and what to do; never the value."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """An answer that is an RFC 9457 problem."""
+
+    def __init__(self, status: int, code: str, detail: str, errors: list[FieldError] | None = None) -> None:
+        super().__init__(code)
+        self.status, self.code, self.detail, self.errors = status, code, detail, errors or []
+
+    def response(self) -> Response:
+        """The problem+json answer."""
+        body: dict[str, Any] = {
+            "type": f"https://pelangi.invalid/problems/{self.code}",
+            "title": self.code,
+            "status": self.status,
+            "detail": self.detail,
+            "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in self.errors],
+        }
+        headers = {"Retry-After": "2"} if self.status == 503 else None
+        return JSONResponse(body, self.status, media_type=PROBLEM, headers=headers)
+
+
+def invalid(errors: list[FieldError]) -> Problem:
+    """422 with all broken rules at once."""
+    return Problem(422, "invalid", "Isian belum benar. / The body breaks one or more rules.", errors)
+
+
+def not_found() -> Problem:
+    """404."""
+    return Problem(404, "not_found", "Tidak ditemukan. / Not found.")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A parsed JSON body and its digest, which ignores key order and white space."""
+
+    value: Any
+    digest: str
+
+
+async def read_body(request: Request, secret: str) -> Body:
+    """The JSON body of a request.
+
+    Raises Problem: 415 other content type, 413 over 1 MB, 400 not JSON.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise Problem(415, "content_type", "Kirim application/json. / Send application/json.")
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise Problem(413, "too_large", "Lebih dari 1 MB. / Over 1 MB.")
+    try:
+        value = json.loads(bytes(raw).decode("utf-8"), parse_constant=_no_constant)
+        # a lone surrogate is legal in JSON text and in no database
+        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
+    return Body(value, hmac.new(secret.encode(), canonical, sha256).hexdigest())
+
+
+def _no_constant(_: str) -> None:
+    raise ValueError("not a JSON number")
+
+
+def idempotency_key(request: Request) -> str:
+    """The `Idempotency-Key`, a UUID in its usual spelling. Raises Problem 400 without or malformed."""
+    text = request.headers.get("idempotency-key", "").strip().strip('"')
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Problem(
+            400, "idempotency_key", "Idempotency-Key (UUID) diperlukan. / Idempotency-Key (a UUID) is required."
+        ) from None
+
+
+def if_match(request: Request) -> int:
+    """The version in `If-Match`. Raises Problem 428 without; 412 for one that can match nothing."""
+    text = request.headers.get("if-match")
+    if text is None:
+        raise Problem(428, "if_match", "If-Match diperlukan. / If-Match is required.")
+    version = text.strip().removeprefix("W/").strip('"')
+    if not (version.isascii() and version.isdigit() and len(version) < 12):
+        raise Problem(412, "version", "Sudah berubah; muat ulang. / It has changed; read it again.")
+    return int(version)
+
+
+def validate(model: type[M], value: Any) -> M:
+    """`value` as a model. Raises Problem 422 with one error per broken rule and no values."""
+    try:
+        return model.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        raise invalid(
+            [_field_error(e) for e in error.errors(include_url=False, include_context=False, include_input=False)]
+        ) from None
+
+
+_DETAILS = {
+    "missing": "Wajib diisi. / Required.",
+    "extra_forbidden": "Isian tidak dikenal. / Unknown field.",
+    "enum": "Bukan salah satu pilihan. / Not one of the choices.",
+}
+
+
+def _field_error(error: Any) -> FieldError:
+    pointer = "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
+    return FieldError(pointer, error["type"], _DETAILS.get(error["type"], "Isian tidak sesuai. / The value does not fit."))
+
+
+def etag(version: int) -> str:
+    """A version as an entity tag."""
+    return f'"{version}"'
+
+
+HealthCheck = Callable[[], Awaitable[dict[str, bool]]]
+"""Truth per component; `ready` names the components that must be true."""
+
+
+def make_app(
+    name: str,
+    *,
+    lifespan: Any,
+    asyncapi: dict[str, Any],
+    ready: Callable[[], Awaitable[tuple[bool, dict[str, str]]]],
+    live: Callable[[], bool],
+) -> FastAPI:
+    """A FastAPI app with what every service answers: health, metrics, OpenAPI 3.1, offline `/docs`, AsyncAPI."""
+    app = FastAPIOffline(title=f"Pelangi {name}", version="1", lifespan=lifespan, redoc_url=None)
+    app.middleware("http")(_measure)
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameters)
+    app.add_exception_handler(StoreError, _on_store_error)
+
+    @app.get("/healthz/live", include_in_schema=False)
+    async def live_() -> Response:
+        return JSONResponse({"live": True}) if live() else JSONResponse({"live": False}, 503)
+
+    @app.get("/healthz/ready", include_in_schema=False)
+    async def ready_() -> Response:
+        ok, components = await ready()
+        return JSONResponse({"ready": ok, "components": components}, 200 if ok else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics_() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/asyncapi.json", include_in_schema=False)
+    async def asyncapi_() -> Response:
+        return JSONResponse(asyncapi)
+
+    return app
+
+
+async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    started = time.perf_counter()
+    status = 500
+    try:
+        response = await call_next(request)
+        status = response.status_code
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a row in the metrics, a class name in the log, a problem
+        log.error("unexpected", extra={"error": type(error).__name__})
+        response = Problem(500, "internal", "Kesalahan di sisi kami. / A fault on our side.").response()
+    route = getattr(request.scope.get("route"), "path", "unknown")
+    HTTP.labels(route, request.method, str(status)).observe(time.perf_counter() - started)
+    return response
+
+
+async def _on_problem(_: Request, problem: Any) -> Response:
+    response: Response = problem.response()
+    return response
+
+
+async def _on_http_exception(_: Request, error: Any) -> Response:
+    if error.status_code == 404:
+        return not_found().response()
+    return Problem(error.status_code, "http", "Tidak dapat dilayani. / Cannot be served.").response()
+
+
+async def _on_bad_parameters(_: Request, error: Any) -> Response:
+    return invalid([_field_error(e) for e in error.errors()]).response()
+
+
+async def _on_store_error(_: Request, error: Any) -> Response:
+    log.warning("store unavailable", extra={"error": type(error).__name__})
+    return Problem(503, "unavailable", "Coba lagi sebentar. / Try again shortly.").response()

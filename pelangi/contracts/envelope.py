@@ -1,0 +1,119 @@
+"""CloudEvents 1.0.2 in Kafka's binary mode: attributes are headers, the value is the data (CONTRACTS.md §2)."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+EVENT_NAMESPACE = UUID("6f2b1d0e-5c1a-5d2c-9c57-1971a0de1a91")
+"""Namespace of event ids. A constant of the contract: changing it would give every fact a second id."""
+
+SCHEMA_BASE = "https://pelangi.invalid/schemas"
+"""Base of `ce_dataschema`; a name, not an address (.invalid never resolves, RFC 2606)."""
+
+JSON = "application/json"
+_SIXTEEN_DIGITS = re.compile(rb"[0-9]{16}")
+
+
+class EnvelopeError(ValueError):
+    """A record that is not one of our events. The text names the header, never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One event as it lies in an outbox and on a topic. `data` is the exact JSON, the same bytes on every resend."""
+
+    type: str
+    id: str
+    source: str
+    request_id: str
+    aggregate: str
+    time: datetime
+    sequence: int
+    traceparent: str
+    data: bytes
+
+
+def event_id(type_: str, request_id: str, aggregate_id: str, sequence: int) -> str:
+    """UUIDv5 of the fact: the same fact has the same id however often it is sent."""
+    return str(uuid5(EVENT_NAMESPACE, f"{type_}|{request_id}|{aggregate_id}|{sequence}"))
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds and `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def holds_sixteen_digits(data: bytes) -> bool:
+    """Whether something that could be a NIK or a family card number is in `data`; public events may not hold one."""
+    return _SIXTEEN_DIGITS.search(data) is not None
+
+
+def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
+    """Kafka headers of an event."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", envelope.id.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_subject", envelope.request_id.encode()),
+        ("ce_time", rfc3339(envelope.time).encode()),
+        ("ce_sequence", f"{envelope.sequence:010d}".encode()),
+        ("ce_partitionkey", envelope.request_id.encode()),
+        ("ce_dataschema", f"{SCHEMA_BASE}/{envelope.type}.json".encode()),
+        ("ce_traceparent", envelope.traceparent.encode()),
+        ("content-type", JSON.encode()),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes a reader uses."""
+
+    id: str
+    type: str
+    source: str
+    request_id: str
+    sequence: int
+    time: datetime | None
+    traceparent: str
+
+
+def from_headers(topic: str, key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Attributes:
+    """Attributes of a record.
+
+    Raises EnvelopeError where a header is missing, is not UTF-8, or disagrees with the topic or the key.
+    """
+    raw = dict(headers)
+    try:
+        text = {name: raw[name].decode() for name in ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_sequence")}
+        request_id = (key or b"").decode()
+        optional = {name: raw.get(name, b"").decode() for name in ("ce_time", "ce_traceparent")}
+    except KeyError as missing:
+        raise EnvelopeError(f"header {missing.args[0]} is missing") from None
+    except UnicodeDecodeError:
+        raise EnvelopeError("a header or the key is not UTF-8") from None
+    if text["ce_type"] != topic:
+        raise EnvelopeError("ce_type is not the topic")
+    if text["ce_subject"] != request_id:
+        raise EnvelopeError("ce_subject is not the key")
+    if not text["ce_sequence"].isascii() or not text["ce_sequence"].isdigit():
+        raise EnvelopeError("ce_sequence is not a number")
+    return Attributes(
+        id=text["ce_id"],
+        type=topic,
+        source=text["ce_source"],
+        request_id=request_id,
+        sequence=int(text["ce_sequence"]),
+        time=_moment(optional["ce_time"]),
+        traceparent=optional["ce_traceparent"],
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    """`ce_time` is informative: an unreadable one is no reason to refuse the fact."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,170 @@
+"""The body of `POST /v1/requests`, and of a submission over Kafka (CONTRACTS.md §4).
+
+Only shapes are checked here; what needs a clock, the list of villages or the law is a rule of intake.
+"""
+
+import re
+from datetime import date, time
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from pelangi.contracts.codes import (
+    BirthDatePrecision,
+    Channel,
+    CompanionKind,
+    DeadlineReason,
+    GuardianRelation,
+    Need,
+    NikAbsenceReason,
+    ReachChannel,
+    ReachTo,
+    RequesterKind,
+    ServiceKind,
+    Sex,
+    VisitKind,
+    VulnerabilityCategory,
+)
+
+MAX_PERSONS = 100
+MAX_ITEMS = 300
+
+_SEPARATORS = re.compile(r"[\s.\-]+")
+
+
+def _strip_separators(value: Any) -> Any:
+    return _SEPARATORS.sub("", value) if isinstance(value, str) else value
+
+
+def _dotted(value: str) -> str:
+    plain = value.replace(".", "")
+    return f"{plain[:2]}.{plain[2:4]}.{plain[4:6]}.{plain[6:]}"
+
+
+def _three_digits(value: str) -> str:
+    return value.zfill(3)
+
+
+def _e164(value: Any) -> Any:
+    """Indonesian numbers in any usual spelling to +62…; what is no number is left for the pattern to refuse."""
+    if not isinstance(value, str):
+        return value
+    digits = re.sub(r"[\s.\-()]+", "", value)
+    if digits.startswith("0"):
+        return "+62" + digits[1:]
+    return "+" + digits if digits.startswith("62") else digits
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=2000)]
+Phone = Annotated[str, BeforeValidator(_e164), Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
+Nik = Annotated[str, BeforeValidator(_strip_separators), Field(max_length=40)]
+VillageCode = Annotated[str, Field(pattern=r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"), AfterValidator(_dotted)]
+RtRw = Annotated[str, Field(pattern=r"^[0-9]{1,3}$"), AfterValidator(_three_digits)]
+Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,20}$")]
+
+
+class Part(BaseModel):
+    """Base of all parts of a body: an unknown field is an error, a misspelt one must not be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Requester(Part):
+    kind: RequesterKind
+    name: Name | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+
+
+class Guardian(Part):
+    name: Name | None = None
+    relation: GuardianRelation | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+
+
+class Companion(Part):
+    kind: CompanionKind
+    name: Name | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+
+
+class Person(Part):
+    """One person to be served; nothing but a service is required of anybody."""
+
+    ref: Ref | None = None
+    name: Name | None = None
+    aliases: Annotated[list[Name], Field(max_length=10)] = []
+    nik: Nik | None = None
+    nik_absence_reason: NikAbsenceReason | None = None
+    family_card_number: Nik | None = None
+    birth_date: date | None = None
+    birth_date_precision: BirthDatePrecision | None = None
+    sex: Sex | None = None
+    mother_name: Name | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+    guardian: Guardian | None = None
+    ever_married: bool | None = None
+    categories: Annotated[list[VulnerabilityCategory], Field(max_length=20)] = []
+    needs: Annotated[list[Need], Field(max_length=20)] = []
+    services: Annotated[list[ServiceKind], Field(min_length=1, max_length=20)]
+
+
+class RequestPlace(Part):
+    visit_kind: VisitKind
+    village_code: VillageCode
+    rt: RtRw | None = None
+    rw: RtRw | None = None
+    address: Text | None = None
+    landmark: Text | None = None
+    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
+    lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+
+class Availability(Part):
+    """Local times on an ISO weekday: 1 = Monday … 7 = Sunday."""
+
+    weekday: Annotated[int, Field(ge=1, le=7)]
+    start: time
+    end: time
+
+
+class Deadline(Part):
+    date: date
+    reason: DeadlineReason
+
+
+class Reach(Part):
+    channel: ReachChannel = ReachChannel.VIA_KELURAHAN
+    to: ReachTo = ReachTo.REQUESTER
+
+
+class RequestBody(Part):
+    """One call for help: one requester, one place, 1–100 persons."""
+
+    channel: Channel
+    filled_at: AwareDatetime | None = None
+    requester: Requester
+    persons: Annotated[list[Person], Field(min_length=1, max_length=MAX_PERSONS)]
+    companion: Companion | None = None
+    place: RequestPlace
+    availability: Annotated[list[Availability], Field(max_length=50)] = []
+    deadline: Deadline | None = None
+    reach: Reach = Reach()
+    notes: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_persons(cls, value: Any) -> Any:
+        """`ref` defaults to the position."""
+        if not isinstance(value, dict) or not isinstance(value.get("persons"), list):
+            return value
+        persons = [
+            {**p, "ref": str(at)} if isinstance(p, dict) and p.get("ref") is None else p
+            for at, p in enumerate(value["persons"], start=1)
+        ]
+        return {**value, "persons": persons}
