@@ -4,8 +4,9 @@ Running it again changes only what differs. Rights are made to be exactly the de
 beyond them is taken away.
 """
 
+import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -50,15 +51,18 @@ def development_password(user: str) -> str:
     return f"{user}-dev"
 
 
-def admin_client(bootstrap: str, user: str, password: str) -> AdminClient:
-    """A client that logs in as an administrator; SASL_PLAINTEXT, as on one machine."""
+def admin_client(bootstrap: str, user: str, password: str, client: Mapping[str, str] = {}) -> AdminClient:
+    """A client that logs in as an administrator; SASL_PLAINTEXT, unless `client` has more settings of librdkafka (TLS).
+
+    Keep it until all its answers are in: its end cancels what it was asked.
+    """
     login = {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": user,
         "sasl.password": password,
     }
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 2, **login})
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 2, **login, **client})
 
 
 def apply_topics(
@@ -69,26 +73,43 @@ def apply_topics(
     replication: int = 1,
     min_isr: int = 1,
     password: Callable[[str], str] = development_password,
+    demo_subscriber: bool = True,
     topics: Iterable[Topic] = TOPICS,
+    client: Mapping[str, str] = {},
 ) -> list[str]:
     """Make every declared topic, user and right; returns a line for each thing that was made or changed.
 
     Raises ProvisionError when a topic has another partition count: keys would move, so this is never repaired.
+    Outside of development give `password` and no `demo_subscriber`: the defaults are known to everybody.
     """
-    admin = admin_client(bootstrap, admin_user, admin_password)
+    admin = admin_client(bootstrap, admin_user, admin_password, client)
     declared = tuple(topics)
     done = _create_topics(admin, declared, replication, min_isr)
-    users = (*SERVICES, FORM, f"city.{DEMO_SUBSCRIBER}")
+    users = (*SERVICES, FORM, *((f"city.{DEMO_SUBSCRIBER}",) if demo_subscriber else ()))
     _set_passwords(admin, {user: password(user) for user in users})
     done += [line for user in users for line in _set_rights(admin, user, rights_of(user, declared))]
     return done
 
 
-def grant_subscriber(bootstrap: str, admin_user: str, admin_password: str, name: str, password: str | None = None) -> str:
-    """Make the user `city.<name>`, who may read the public topics; returns the password, random unless given."""
+def grant_subscriber(
+    bootstrap: str,
+    admin_user: str,
+    admin_password: str,
+    name: str,
+    *,
+    password: str | None = None,
+    client: Mapping[str, str] = {},
+) -> str:
+    """Make the user `city.<name>`, who may read the public topics; returns the password, random unless given.
+
+    Raises ValueError for a name that is not lower-case letters, digits and hyphens: with a dot in it, its groups could be
+    another subscriber's.
+    """
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", name):
+        raise ValueError("a subscriber's name has 1 to 40 lower-case letters, digits and hyphens")
     user = f"city.{name}"
     chosen = password or secrets.token_urlsafe(24)
-    admin = admin_client(bootstrap, admin_user, admin_password)
+    admin = admin_client(bootstrap, admin_user, admin_password, client)
     _set_passwords(admin, {user: chosen})
     _set_rights(admin, user, rights_of(user))
     return chosen
@@ -131,7 +152,7 @@ def _results(futures: Mapping[Any, Future[Any]]) -> dict[Any, Any]:
     return {key: future.result(TIMEOUT) for key, future in futures.items()}
 
 
-def _create_topics(admin: AdminClient, topics: Iterable[Topic], replication: int, min_isr: int) -> list[str]:
+def _create_topics(admin: AdminClient, topics: Sequence[Topic], replication: int, min_isr: int) -> list[str]:
     found = admin.list_topics(timeout=TIMEOUT).topics
     wrong = [
         f"topic {t.name}: wanted {t.partitions} partitions, found {len(found[t.name].partitions)}"

@@ -17,7 +17,7 @@ from pelangi.chassis import kafka
 from pelangi.chassis.decode import Record
 from pelangi.chassis.metrics import COMMITS, LAG, REBALANCES
 from pelangi.chassis.settings import ServiceSettings
-from pelangi.contracts.topics import read_by, written_by
+from pelangi.contracts.topics import written_by
 
 
 class _Message(KafkaAckableMessage):
@@ -43,11 +43,13 @@ class _Rebalances(ConsumerRebalanceListener):
 class Subscriber:
     """The consumer side of one service. `handle` gets every batch of raw records; offsets are committed when it returns."""
 
-    def __init__(self, settings: ServiceSettings, handle: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
+    def __init__(
+        self, settings: ServiceSettings, topics: Sequence[str], handle: Callable[[Sequence[Record]], Awaitable[None]]
+    ) -> None:
         self.broker: KafkaBroker = kafka.make_broker(settings)
         self._handle = handle
         self._subscriber = self.broker.subscriber(
-            *read_by(settings.name),
+            *topics,
             **kafka.subscription(settings.name),
             listener=_Rebalances(),
             parser=self._parse,
@@ -58,8 +60,12 @@ class Subscriber:
             self.broker.publisher(topic)
 
     async def start(self) -> None:
-        """Join the group. Raises a KafkaError while Kafka is away."""
-        await self.broker.start()
+        """Join the group. Raises a KafkaError while Kafka is away; may be called again then."""
+        try:
+            await self.broker.start()
+        except BaseException:
+            await self.broker.stop()
+            raise
 
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group."""
@@ -86,7 +92,8 @@ class Subscriber:
                 position = await consumer.position(partition)
                 LAG.labels(partition.topic, str(partition.partition)).set(max(end - position, 0))
 
-    async def _consume(self, records: tuple[Record, ...]) -> None:
+    async def _consume(self, records: Any) -> None:
+        """`records` are raw; FastStream would build a validating model from a narrower annotation."""
         await self._handle(records)
 
     async def _parse(self, message: tuple[Any, ...]) -> _Message:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 
 from pelangi.chassis.metrics import HTTP
 from pelangi.chassis.store import StoreError
+from pelangi.contracts.request import OWN_RULES
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +144,9 @@ _DETAILS = {
 
 def _field_error(error: Any) -> FieldError:
     pointer = "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
-    return FieldError(pointer, error["type"], _DETAILS.get(error["type"], "Isian tidak sesuai. / The value does not fit."))
+    code = error["type"]
+    own = error["msg"] if code in OWN_RULES else None
+    return FieldError(pointer, code, own or _DETAILS.get(code, "Isian tidak sesuai. / The value does not fit."))
 
 
 def etag(version: int) -> str:

@@ -1,6 +1,6 @@
 """The body of `POST /v1/requests`, and of a submission over Kafka (CONTRACTS.md §4).
 
-Only shapes are checked here; what needs a clock, the list of villages or the law is a rule of intake.
+Only shapes are checked here; what needs a clock or the law is a rule of intake.
 """
 
 import re
@@ -8,8 +8,10 @@ from datetime import date, time
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from pelangi.contracts.codes import (
+    CITY_CODE,
     BirthDatePrecision,
     Channel,
     CompanionKind,
@@ -25,6 +27,10 @@ from pelangi.contracts.codes import (
     VisitKind,
     VulnerabilityCategory,
 )
+from pelangi.contracts.regions import villages
+
+OWN_RULES = frozenset({"nik_format", "village_unknown"})
+"""Error types whose text is ours, written for people; pydantic's own texts can echo values."""
 
 MAX_PERSONS = 100
 MAX_ITEMS = 300
@@ -36,9 +42,20 @@ def _strip_separators(value: Any) -> Any:
     return _SEPARATORS.sub("", value) if isinstance(value, str) else value
 
 
-def _dotted(value: str) -> str:
+def _sixteen_digits(value: str) -> str:
+    """ASCII digits only: `str.isdigit` would let full-width digits pass (DOMAIN.md §3.2 rule 1)."""
+    if not re.fullmatch(r"[0-9]{16}", value):
+        raise PydanticCustomError("nik_format", "NIK terdiri dari 16 angka. / A NIK has 16 digits.")
+    return value
+
+
+def _known_village(value: str) -> str:
+    """Dotted; a code of the city must be one of its 42 kelurahan, others are for intake to refer."""
     plain = value.replace(".", "")
-    return f"{plain[:2]}.{plain[2:4]}.{plain[4:6]}.{plain[6:]}"
+    dotted = f"{plain[:2]}.{plain[2:4]}.{plain[4:6]}.{plain[6:]}"
+    if dotted.startswith(CITY_CODE + ".") and dotted not in villages():
+        raise PydanticCustomError("village_unknown", "Kelurahan tidak dikenal. / Unknown kelurahan.")
+    return dotted
 
 
 def _three_digits(value: str) -> str:
@@ -59,8 +76,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
 Phone = Annotated[str, BeforeValidator(_e164), Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
-Nik = Annotated[str, BeforeValidator(_strip_separators), Field(max_length=40)]
-VillageCode = Annotated[str, Field(pattern=r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"), AfterValidator(_dotted)]
+Nik = Annotated[str, BeforeValidator(_strip_separators), AfterValidator(_sixteen_digits)]
+FamilyCardNumber = Annotated[str, BeforeValidator(_strip_separators), Field(max_length=40)]
+VillageCode = Annotated[
+    str, Field(pattern=r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"), AfterValidator(_known_village)
+]
 RtRw = Annotated[str, Field(pattern=r"^[0-9]{1,3}$"), AfterValidator(_three_digits)]
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,20}$")]
 
@@ -100,7 +120,7 @@ class Person(Part):
     aliases: Annotated[list[Name], Field(max_length=10)] = []
     nik: Nik | None = None
     nik_absence_reason: NikAbsenceReason | None = None
-    family_card_number: Nik | None = None
+    family_card_number: FamilyCardNumber | None = None
     birth_date: date | None = None
     birth_date_precision: BirthDatePrecision | None = None
     sex: Sex | None = None
@@ -149,7 +169,7 @@ class RequestBody(Part):
     channel: Channel
     filled_at: AwareDatetime | None = None
     requester: Requester
-    persons: Annotated[list[Person], Field(min_length=1, max_length=MAX_PERSONS)]
+    persons: Annotated[list[Person], Field(min_length=1)]
     companion: Companion | None = None
     place: RequestPlace
     availability: Annotated[list[Availability], Field(max_length=50)] = []

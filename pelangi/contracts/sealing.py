@@ -29,7 +29,9 @@ class DetailsKeys:
     contact: KeyRing
 
 
-def seal_details(request: PublicRequest, planning: Planning, person: Identity, contact: Contact, keys: DetailsKeys) -> RequestDetails:
+def seal_details(
+    request: PublicRequest, planning: Planning, person: Identity, contact: Contact, keys: DetailsKeys
+) -> RequestDetails:
     """The snapshot of a request, each part readable by its reader only."""
     record = request.request_id
 

@@ -1,0 +1,5 @@
+"""`python -m pelangi.cli` is the `pelangi` command."""
+
+from pelangi.cli.main import app
+
+app()

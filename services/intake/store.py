@@ -1,0 +1,55 @@
+"""The queries that are not "the request with this id"."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Any
+
+from pelangi.chassis.service import CASES, Index
+from pelangi.chassis.store import Collection, Document
+from pelangi.chassis.web import FieldError, invalid
+
+PAGE = 50
+
+INDEXES = (
+    # partial on strings: two stubs without a code must not collide on null
+    Index(CASES, (("receipt_code", 1),), {"unique": True, "partialFilterExpression": {"receipt_code": {"$type": "string"}}}),
+    Index(CASES, (("received_at", -1), ("_id", -1))),
+    Index(CASES, (("status", 1), ("received_at", -1), ("_id", -1))),
+    Index(CASES, (("village_code", 1), ("received_at", -1), ("_id", -1))),
+)
+
+
+async def by_receipt_code(cases: Collection, code: str) -> Document | None:
+    """The request with this receipt code (without hyphens), or None."""
+    found = await cases.find({"receipt_code": code}, limit=1)
+    return found[0] if found else None
+
+
+async def page(
+    cases: Collection, *, status: str | None, village_code: str | None, cursor: str | None
+) -> tuple[list[Document], str | None]:
+    """Up to 50 requests, newest first, and the cursor of the next page if there is one. Raises Problem 422 for a bad cursor."""
+    wanted: dict[str, Any] = {"received_at": {"$exists": True}}
+    if status:
+        wanted["status"] = status
+    if village_code:
+        wanted["village_code"] = village_code
+    if cursor:
+        received_at, request_id = _read_cursor(cursor)
+        wanted["received_at"] = {"$lte": received_at}
+        wanted["$or"] = [{"received_at": {"$lt": received_at}}, {"_id": {"$lt": request_id}}]
+    found = await cases.find(wanted, sort=[("received_at", -1), ("_id", -1)], limit=PAGE + 1)
+    rows, more = found[:PAGE], len(found) > PAGE
+    return rows, _cursor(rows[-1]) if more else None
+
+
+def _cursor(row: Document) -> str:
+    return urlsafe_b64encode(f"{row['received_at'].isoformat()}|{row['_id']}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        moment, _, request_id = urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        return datetime.fromisoformat(moment), request_id
+    except ValueError:
+        raise invalid([FieldError("#/cursor", "cursor", "Kursor tidak dikenal. / Unknown cursor.")]) from None

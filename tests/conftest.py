@@ -1,0 +1,141 @@
+"""The real parts for whoever asks: Apache Kafka, the document store, the mailbox; each at most once per run, on free ports.
+
+A test that names none of the fixtures starts nothing. Children are tied to this process (pelangi/local/leash.py), so
+nothing is left behind even when the run is killed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pelangi.chassis.provision import apply_database_users, apply_topics
+from pelangi.local.database import Database
+from pelangi.local.kafka import ADMIN, Kafka
+from pelangi.local.mailbox import Mailbox
+from pelangi.local.process import Child, free_port
+
+
+class RunningKafka(Kafka):
+    """A broker with all declared topics, users and rights. `stop` and `start` (or `kill`) are an outage; data stays."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, free_port())
+        self.prepare()
+        self.child = Child(self.command())
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    @property
+    def password(self) -> str:
+        """The administrator's."""
+        return self.admin_password
+
+    def login(self, user: str = ADMIN) -> dict[str, str]:
+        """What a confluent_kafka client needs to be this user."""
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": f"{user}-dev",
+        }
+
+    def start(self) -> None:
+        self.child.start()
+        self.child.wait_ready(self.ready)
+
+    def stop(self) -> None:
+        self.child.stop()
+
+    def kill(self) -> None:
+        self.child.kill()
+
+
+class RunningDatabase(Database):
+    """A store with one user per service; `.uri(service)`, `.admin_uri`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, free_port(), test_commands=True)
+        self.prepare()
+        self.child = Child(self.command())
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def start(self) -> None:
+        self.child.start()
+        self.child.wait_ready(self.ready)
+
+    def stop(self) -> None:
+        self.child.stop()
+
+    def kill(self) -> None:
+        self.child.kill()
+
+    def restart(self) -> None:
+        """Kill it as a crash would, and start it with what was acknowledged."""
+        self.kill()
+        self.start()
+
+
+class RunningMailbox(Mailbox):
+    """A mailbox; `.smtp_port`, `.http_url`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, free_port(), free_port())
+        self.prepare()
+        self.child = Child(self.command())
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def start(self) -> None:
+        self.child.start()
+        self.child.wait_ready(self.ready)
+
+    def stop(self) -> None:
+        self.child.stop()
+
+    def restart(self) -> None:
+        self.child.kill()
+        self.start()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
+    """The broker of this run."""
+    broker = RunningKafka(tmp_path_factory.mktemp("kafka"))
+    try:
+        broker.start()
+        apply_topics(broker.bootstrap, ADMIN, broker.admin_password)
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDatabase]:
+    """The document store of this run."""
+    store = RunningDatabase(tmp_path_factory.mktemp("database"))
+    try:
+        store.start()
+        apply_database_users(store.admin_uri)
+        yield store
+    finally:
+        store.kill()  # its polite stop takes 2 s and the folder is thrown away
+
+
+@pytest.fixture(scope="session")
+def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMailbox]:
+    """The mail server of this run."""
+    server = RunningMailbox(tmp_path_factory.mktemp("mailbox"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
