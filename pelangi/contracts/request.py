@@ -78,9 +78,8 @@ Phone = Annotated[str, BeforeValidator(_e164), Field(pattern=r"^\+[1-9][0-9]{6,1
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
 Nik = Annotated[str, BeforeValidator(_strip_separators), AfterValidator(_sixteen_digits)]
 FamilyCardNumber = Annotated[str, BeforeValidator(_strip_separators), Field(max_length=40)]
-VillageCode = Annotated[
-    str, Field(pattern=r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"), AfterValidator(_known_village)
-]
+_VILLAGE_CODE = r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"
+VillageCode = Annotated[str, Field(pattern=_VILLAGE_CODE), AfterValidator(_known_village)]
 RtRw = Annotated[str, Field(pattern=r"^[0-9]{1,3}$"), AfterValidator(_three_digits)]
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,20}$")]
 
