@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pelangi.audit.history import Finding, History, Json, RequestHistory, bare, mail_id
-from pelangi.contracts.codes import RequesterKind, VisitOutcome
+from pelangi.contracts.codes import ClosingOutcome, ReachTo, RequesterKind, VisitOutcome
 
-UNSETTLED = frozenset({"PENDING", "CLAIMED", "UNKNOWN", "FAILED"})
-SENT, EXPIRED = "SENT", "EXPIRED"
+SENT, EXPIRED, FAILED = "SENT", "EXPIRED", "FAILED"
+UNSETTLED = frozenset({"PENDING", "CLAIMED", "UNKNOWN"})
+KELURAHAN = "KELURAHAN"
+"""Audience of a message that goes to the kelurahan's desk because the direct way failed."""
 
-OF_VISIT = frozenset({"SCHEDULED", "CHANGED", "VISIT_DONE"})
-OF_DOCUMENT = frozenset({"READY", "HANDED_OVER"})
-PURPOSES = frozenset({"ACCEPTED", "CLOSED"}) | OF_VISIT | OF_DOCUMENT
-
-_ALLOWED_AUDIENCES = frozenset({"PERSON", "GUARDIAN", "SELF"})
+OF_DATES = frozenset({"SCHEDULED", "CHANGED"})
+OF_DOCUMENTS = frozenset({"READY", "HANDED_OVER"})
+PURPOSES = frozenset({"ACCEPTED", "VISIT_DONE", "CLOSED"}) | OF_DATES | OF_DOCUMENTS
 
 
 def check_messages(request: RequestHistory) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def _mail(history: History, request: RequestHistory, row: Json, id_: str) -> Ite
         yield request.finding("mail-id-wrong", row["message_id"])
     if row["state"] == SENT and mail is None:
         yield request.finding("mail-missing", f"{row['purpose']} {row['message_id']}")
-    if row["state"] == EXPIRED and mail is not None:
+    if row["state"] in {EXPIRED, FAILED} and mail is not None:
         yield request.finding("mail-of-unsent", f"{row['purpose']} {row['message_id']}")
     if mail is not None and mail.count > 1:
         yield request.finding("mail-twice", f"{row['purpose']} {row['message_id']}")
@@ -54,8 +54,10 @@ def _mail(history: History, request: RequestHistory, row: Json, id_: str) -> Ite
 
 
 def _states(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
+    """At the end every message is sent or was overtaken; a failed one was sent to the kelurahan's desk instead."""
+    fallbacks = {_occasion(row)[:3] for row in rows if row["audience"] == KELURAHAN and row["state"] == SENT}
     for row in rows:
-        if row["state"] in UNSETTLED:
+        if row["state"] in UNSETTLED or (row["state"] == FAILED and _occasion(row)[:3] not in fallbacks):
             yield request.finding("message-unsettled", f"{row['purpose']} {row['message_id']} {row['state']}")
 
 
@@ -90,20 +92,31 @@ def _occasion(row: Json) -> tuple[str, str, int, str]:
 def _missing(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     if request.notify is None:
         return
-    sent = {(row["purpose"], row.get("visit_id")) for row in rows if row["state"] == SENT}
-    announced = {row.get("visit_id") for row in rows if row["purpose"] in {"SCHEDULED", "CHANGED"}}
-    purposes = {purpose for purpose, _ in sent}
-    if "ACCEPTED" not in purposes:
-        yield request.finding("message-missing", "ACCEPTED")
-    if request.state.closed is not None and "CLOSED" not in purposes:
-        yield request.finding("message-missing", "CLOSED")
+    told = {(row["purpose"], row.get("visit_id") or "") for row in rows if row["state"] == SENT}
+    known = {(row["purpose"], row.get("visit_id") or "") for row in rows if row["state"] in {SENT, EXPIRED, FAILED}}
+    known |= {("SCHEDULED", visit_id) for purpose, visit_id in known if purpose == "CHANGED"}
+    for purpose, visit_id, must_be_sent in _owed(request):
+        if (purpose, visit_id) not in (told if must_be_sent else known):
+            yield request.finding("message-missing", f"{purpose} {visit_id}".strip())
+
+
+def _owed(request: RequestHistory) -> Iterator[tuple[str, str, bool]]:
+    """Every message owed: purpose, visit or "", and whether it must have been sent.
+
+    One that was overtaken may expire unsent: ACCEPTED by the closing, a date by its visit. A closing as OTHER (a death is
+    one) silences all but itself.
+    """
+    closed = request.state.closed
+    silenced = closed is not None and closed.outcome == ClosingOutcome.OTHER
+    yield "ACCEPTED", "", closed is None
+    if closed is not None:
+        yield "CLOSED", "", True
     for visit_id, visit in request.state.visits.items():
-        if visit.completed is None or visit.cancelled:
-            continue
-        if visit_id not in announced:  # sent or expired: a visit already past is not announced any more
-            yield request.finding("message-missing", f"SCHEDULED {visit_id}")
-        if visit.completed.outcome != VisitOutcome.FAILED and ("VISIT_DONE", visit_id) not in sent:
-            yield request.finding("message-missing", f"VISIT_DONE {visit_id}")
+        if visit.completed is not None and not visit.cancelled:
+            yield "SCHEDULED", visit_id, False
+            yield "VISIT_DONE", visit_id, visit.completed.outcome != VisitOutcome.FAILED and not silenced
+    if any(document.handed_over for document in request.state.documents.values()):
+        yield "HANDED_OVER", "", _may_hear_of_documents(request) and not silenced
 
 
 def _unexpected(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
@@ -111,15 +124,16 @@ def _unexpected(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     state = request.state
     revisions = {visit_id: visit.schedule.revision for visit_id, visit in state.visits.items() if visit.schedule}
     completed = {visit_id for visit_id, visit in state.visits.items() if visit.completed}
-    handed_over = {document_id for document_id, document in state.documents.items() if document.handed_over}
+    handed_over = any(document.handed_over for document in state.documents.values())
     for row in rows:
         purpose, visit_id = row["purpose"], row.get("visit_id")
         wrong = (
             purpose not in PURPOSES
             or (purpose == "CLOSED" and state.closed is None)
-            or (purpose in {"SCHEDULED", "CHANGED"} and not 1 <= _edition(row) <= revisions.get(visit_id or "", 0))
+            or (purpose in OF_DATES and not 1 <= _edition(row) <= revisions.get(visit_id or "", 0))
             or (purpose == "VISIT_DONE" and visit_id not in completed)
-            or (purpose == "HANDED_OVER" and row.get("document_id") and row["document_id"] not in handed_over)
+            or (purpose == "READY" and not any(document.issued for document in state.documents.values()))
+            or (purpose == "HANDED_OVER" and not handed_over)
         )
         if wrong:
             yield request.finding("message-unexpected", f"{purpose} {row['message_id']}")
@@ -127,8 +141,19 @@ def _unexpected(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
 
 def _audiences(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     """Nobody hears of an adult's documents but the person, the guardian, or a requester who asks for themselves."""
-    kind = (request.intake or {}).get("requester", {}).get("kind")
-    allowed = _ALLOWED_AUDIENCES | ({"REQUESTER"} if kind == RequesterKind.SELF else frozenset())
     for row in rows:
-        if row["purpose"] in OF_DOCUMENT and row["audience"] not in allowed:
-            yield request.finding("message-audience", f"{row['purpose']} {row['message_id']}")
+        if row["purpose"] in OF_DOCUMENTS and row["state"] == SENT:
+            wrong_reader = row["audience"] not in {_reach_to(request), KELURAHAN}
+            if wrong_reader or not _may_hear_of_documents(request):
+                yield request.finding("message-audience", f"{row['purpose']} {row['message_id']}")
+
+
+def _reach_to(request: RequestHistory) -> str:
+    reach = (request.intake or {}).get("reach") or {}
+    return str(reach.get("to", ReachTo.REQUESTER))
+
+
+def _may_hear_of_documents(request: RequestHistory) -> bool:
+    kind = (request.intake or {}).get("requester", {}).get("kind")
+    to = _reach_to(request)
+    return to in {ReachTo.PERSON, ReachTo.GUARDIAN} or (to == ReachTo.REQUESTER and kind == RequesterKind.SELF)

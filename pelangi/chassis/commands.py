@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, cast
 
 from fastapi import Response
@@ -65,10 +66,11 @@ Raises Problem where it is not allowed now; a transition that must find somethin
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Where a document keeps the idempotency records of its calls: the list of the last ones."""
+    """Where a document keeps the idempotency records of its calls (the last ones), and what `If-Match` is compared with."""
 
     read: Callable[[Document], list[Document]]
     write: Callable[[Document, list[Document]], Document]
+    version: Callable[[Document], int] = itemgetter("version")
 
 
 ON_DOCUMENT = Ledger(lambda document: document.get("keys", []), lambda document, records: {**document, "keys": records})
@@ -91,7 +93,7 @@ async def execute(
             return answer
         if failure is not None and attempt > 2:
             raise failure
-        if command.if_match is not None and before is not None and before["version"] != command.if_match:
+        if command.if_match is not None and before is not None and ledger.version(before) != command.if_match:
             raise Problem(412, "version", "Sudah berubah; muat ulang. / It has changed; read it again.")
         change, answer = _change(id, before, command, transition, clock, ledger)
         try:

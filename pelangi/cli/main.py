@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
+from pelangi.cli import city
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pelangi: mobile civil registration."
 )
 topics = typer.Typer(no_args_is_help=True, help="Topics, users and rights.")
 contracts = typer.Typer(no_args_is_help=True, help="The published contracts.")
+app.command()(city.simulate)
+app.command()(city.audit)
 app.add_typer(topics, name="topics")
 app.add_typer(contracts, name="contracts")
+
+LOST = "lose-event:document-handed-over.v1"
+"""Losing every event would stop everything; losing one type is what a checker must see."""
 
 PROGRAMS = ("intake", "scheduling", "issuance", "notify", "portal")
 
@@ -32,7 +39,8 @@ def up(
     from pelangi.local.up import PORTS, UpSettings, default_folder
     from pelangi.local.up import up as run_up
 
-    env = {name: {f"{name.upper()}_SABOTAGE": sabotage} for name in PROGRAMS[:4]} if sabotage else {}
+    fault = LOST if sabotage == "lose-event" else sabotage
+    env = {name: {f"{name.upper()}_SABOTAGE": fault} for name in PROGRAMS[:4]} if sabotage else {}
     ports = {name: int(number) for name, _, number in (pair.partition("=") for pair in port or [])}
     settings = UpSettings(
         folder=data or default_folder(),

@@ -164,10 +164,7 @@ class Plan:
         if self._wanted("prometheus") and shutil.which("prometheus"):
             extras.append(self._prometheus())
         if self._settings.play:
-            env = {
-                "PELANGI_INTAKE_URL": f"http://127.0.0.1:{self._settings.port('intake')}",
-                "PELANGI_PORTAL_URL": f"http://127.0.0.1:{self._settings.port('portal')}",
-            }
+            env = {f"PELANGI_{s.upper()}_URL": f"http://127.0.0.1:{self._settings.port(s)}" for s in SERVICES}
             command = Command("player", self._settings.child("simulate", "--play"), env=env | self._common("player"), cwd=PROJECT)
             extras.append(Program("player", lambda: command, lambda: True))
         return extras

@@ -59,7 +59,8 @@ def request_body(seed: int, number: int, today: date) -> dict[str, Any]:
         return _nowhere(_ordinary(rng, today))
     body = _ordinary(rng, today)
     if rng.random() < OUT_OF_AREA_SHARE:
-        body["place"] |= {"village_code": rng.choice(_NEIGHBOURS), "lat": None, "lon": None}
+        abroad = {"village_code": rng.choice(_NEIGHBOURS), "address": "Jalan Contoh", "lat": None, "lon": None}
+        body["place"] |= abroad
     return body
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,9 +21,3 @@ def happens(share: float, seed: int, *names: object) -> bool:
 def pick(rng: random.Random, weights: dict[T, float]) -> T:
     """One of the keys, by weight."""
     return rng.choices(list(weights), list(weights.values()))[0]
-
-
-def some(rng: random.Random, of: Sequence[T], at_most: int) -> list[T]:
-    """One to `at_most` different ones, in their order."""
-    chosen = set(rng.sample(range(len(of)), rng.randint(1, min(at_most, len(of)))))
-    return [value for at, value in enumerate(of) if at in chosen]

@@ -89,6 +89,8 @@ def person(rng: random.Random, ref: str, kind: VisitKind, today: date, *, many: 
     birth = _birth(rng, band, today)
     category = pick(rng, band.categories)
     need = pick(rng, _NEEDS.get(category, {None: 1}))
+    services = _services(rng, band, many=many)
+    identity = _identity(rng, band_name, birth, sex, today)
     return {
         "ref": ref,
         "name": f"{rng.choice(names.GIVEN[sex])} {rng.choice(names.FAMILY)}" if rng.random() > 0.02 else None,
@@ -99,8 +101,8 @@ def person(rng: random.Random, ref: str, kind: VisitKind, today: date, *, many: 
         "ever_married": False if band_name in {"child", "pupil"} else None,
         "categories": [category],
         "needs": [need] if need else [],
-        "services": _services(rng, band, many=many),
-        **_identity(rng, band_name, birth, sex, today),
+        "services": [_S.KK_CHANGE if s is _S.BIODATA_REGISTRATION else s for s in services] if identity["nik"] else services,
+        **identity,
     }
 
 
@@ -114,6 +116,8 @@ def _birth(rng: random.Random, band: Band, today: date) -> date:
 
 def _services(rng: random.Random, band: Band, *, many: bool) -> list[ServiceKind]:
     wanted = {pick(rng, band.services) for _ in range(1 if many else rng.choice((1, 1, 2, 3)))}
+    if {_S.BIODATA_REGISTRATION, _S.KK_CHANGE} <= wanted:
+        wanted.discard(_S.KK_CHANGE)  # who has a NIK changes the family card instead of being registered: one of the two
     return sorted(wanted)
 
 

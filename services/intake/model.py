@@ -6,6 +6,7 @@ from typing import Any, TypedDict, cast
 
 from pelangi.chassis.case import BaseCase, emit, mark
 from pelangi.chassis.clock import local_date
+from pelangi.chassis.sabotage import sabotaged
 from pelangi.contracts.codes import (
     ClosingOutcome,
     ItemOutcome,
@@ -45,6 +46,7 @@ class Closing(TypedDict):
 class Case(BaseCase, total=False):
     """What intake knows of a request. `body` is as received; the rest of the first block is fixed at receipt.
 
+    content_version: the version at which what others see of it (body, status) last changed; its ETag and snapshot version.
     visits, visited, closed_items: facts by id, newest only. status is derived from them (`derive_status`).
     """
 
@@ -63,6 +65,7 @@ class Case(BaseCase, total=False):
     closed_items: dict[str, str]
     documents: dict[str, dict[str, Any]]
     needs_info: bool
+    content_version: int
     closing: Closing
     withdrawal_reason: str | None
     status: str
@@ -110,7 +113,9 @@ def _request_created(case: Case, body: RequestBody, due: date) -> RequestCreated
     return RequestCreated(
         request_id=case["_id"],
         received_at=case["received_at"],
-        area_code=public_area_code(body.place.visit_kind, body.place.village_code),
+        area_code=body.place.village_code
+        if sabotaged("wrong-area")
+        else public_area_code(body.place.visit_kind, body.place.village_code),
         visit_kind=body.place.visit_kind,
         channel=body.channel,
         requester_kind=public_requester_kind(body.requester.kind),
@@ -141,7 +146,15 @@ def close(case: Case, status: RequestStatus, outcome: ClosingOutcome, now: datet
     hours = max(int((now - case["received_at"]).total_seconds() // 3600), 0)
     closed = cast(Case, {**case, "closing": {"status": status, "outcome": outcome, "at": now}, "status": status})
     event = RequestClosed(request_id=case["_id"], closed_at=now, outcome=outcome, turnaround_hours=hours)
-    return mark(emit(closed, event), REQUEST_DETAILS)
+    return show(emit(closed, event))
+
+
+def show(case: Case) -> Case:
+    """What others see has changed: a fresh snapshot goes out."""
+    changed = cast(Case, {**case, "content_version": case["version"] + 1})
+    if sabotaged("stale-detail") and not is_open(case):
+        return changed
+    return mark(changed, REQUEST_DETAILS)
 
 
 def settle(case: Case, now: datetime) -> Case:
@@ -149,12 +162,12 @@ def settle(case: Case, now: datetime) -> Case:
     if "body" not in case or not is_open(case):
         return case
     outcome = final_outcome(case)
-    if outcome is not None:
+    if outcome is not None and not sabotaged("skip-close"):
         return close(case, RequestStatus(outcome.value), outcome, now)
     status = derive_status(case)
     if status == case.get("status"):
         return case
-    return mark(cast(Case, {**case, "status": status}), REQUEST_DETAILS)
+    return show(cast(Case, {**case, "status": status}))
 
 
 def final_outcome(case: Case) -> ClosingOutcome | None:

@@ -1,6 +1,8 @@
 """HTTP of intake: call -> transition -> reply. No rules and no database here."""
 
 import secrets
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from pelangi.chassis.commands import Answer, Command, execute
+from pelangi.chassis.commands import ON_DOCUMENT, Answer, Command, execute
 from pelangi.chassis.ids import derived_id, random_id
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import UniqueIndexTaken
@@ -24,6 +26,9 @@ from services.intake.views import receipt, row, tracking, whole
 
 CLIENT = "portal"
 """All officers are one client until sign-in tells clients apart (CONTRACTS.md §3)."""
+
+
+LEDGER = replace(ON_DOCUMENT, version=itemgetter("content_version"))
 
 
 class Withdrawal(BaseModel):
@@ -66,7 +71,7 @@ def _add_commands(router: APIRouter, runtime: Runtime) -> None:
     digest_secret = runtime.settings.digest_secret.get_secret_value()
 
     async def run(request_id: str, command: Command, transition: Any) -> Response:
-        answer = await execute(cases, request_id, command, transition, clock=clock)
+        answer = await execute(cases, request_id, command, transition, clock=clock, ledger=LEDGER)
         runtime.written.set()
         return answer.response()
 
@@ -117,7 +122,7 @@ def _add_queries(router: APIRouter, runtime: Runtime) -> None:
     async def get_request(request_id: UUID) -> Response:
         """The whole request; `ETag` is its version."""
         case = await _read_case(runtime, request_id)
-        return JSONResponse(whole(case), headers={"ETag": etag(case["version"])})
+        return JSONResponse(whole(case), headers={"ETag": etag(case["content_version"])})
 
     @router.get("/v1/requests")
     async def list_requests(

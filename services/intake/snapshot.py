@@ -1,6 +1,5 @@
 """The snapshot of a request for the other services: each gets the part its work needs (CONTRACTS.md §1)."""
 
-from pelangi.chassis.sabotage import sabotaged
 from pelangi.contracts.codes import RequestStatus, public_area_code, public_requester_kind
 from pelangi.contracts.events import PublicRequest, RequestDetails
 from pelangi.contracts.request import Companion, Guardian, Person, RequestBody, Requester
@@ -29,7 +28,6 @@ def render_details(case: Case, keys: DetailsKeys) -> RequestDetails | None:
 
 
 def _public(case: Case, body: RequestBody) -> PublicRequest:
-    version = case["version"] - (1 if sabotaged("stale-detail") and "closing" in case else 0)
     return PublicRequest(
         request_id=case["_id"],
         received_at=case["received_at"],
@@ -42,7 +40,7 @@ def _public(case: Case, body: RequestBody) -> PublicRequest:
         items_count=len(case["items"]),
         due_on=case["due_on"],
         status=RequestStatus(case["status"]),
-        version=max(version, 1),
+        version=case["content_version"],
     )
 
 
