@@ -1,0 +1,1 @@
+"""The pages people open: a backend for frontend with no store and no Kafka."""
