@@ -17,7 +17,7 @@ from pelangi.chassis.crash import crash_point
 from pelangi.chassis.decode import Broken, Decoder, Record
 from pelangi.chassis.metrics import BATCH_SECONDS, BATCH_SIZE, COLLISIONS, EVENT_AGE, RECORDS, RETRIES
 from pelangi.chassis.signal import Signal
-from pelangi.chassis.store import Collection
+from pelangi.chassis.store import UNSTORABLE, Collection, require_storable
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class HandlerBug(RuntimeError):
 
 @dataclass(slots=True)
 class Consumer:
-    """Folds batches of records into cases. `handlers` by topic; a fact of a topic without one is only remembered as applied."""
+    """Folds batches of records into cases. `handlers`: one for every topic it reads."""
 
     cases: Collection
     decoder: Decoder
@@ -45,7 +45,8 @@ class Consumer:
     busy_since: float | None = None
     failing: str = ""
     _backoff: float = FIRST_BACKOFF_S
-    _same_exception: tuple[str, int] = ("", 0)
+    _same_exception: str = ""
+    _raised_by: set[tuple[str, int, int]] = field(default_factory=set)
     _rng: random.Random = field(default_factory=random.Random)
 
     async def handle(self, records: Sequence[Record]) -> None:
@@ -92,19 +93,26 @@ class Consumer:
 
     async def _fold(self, todo: dict[str, list[tuple[Fact[Any], Record]]]) -> list[tuple[Record, Broken]]:
         """Read, fold, write; what lost a race is read and folded again until nothing is left to write."""
+        careful = False
         while todo:
             known = await self.cases.get_many(list(todo))
             crash_point("consumer.after-read")
-            changes, broken = self._apply(todo, known)
-            if not changes or await self._write(changes):
-                return broken
+            changes, broken = self._apply(todo, known, careful=careful)
+            try:
+                if not changes or await self._write(changes):
+                    return broken
+            except UNSTORABLE:
+                if careful:
+                    raise
+                careful = True  # look for the record whose fact makes such a document
+                continue
             COLLISIONS.inc()
             # which of them lost is not known: fold all again, those that won find their facts applied
             await asyncio.sleep(self._rng.uniform(0.005, 0.1))
         return []
 
     def _apply(
-        self, todo: Mapping[str, Sequence[tuple[Fact[Any], Record]]], known: Mapping[str, Any]
+        self, todo: Mapping[str, Sequence[tuple[Fact[Any], Record]]], known: Mapping[str, Any], *, careful: bool
     ) -> tuple[list[Change[Any]], list[tuple[Record, Broken]]]:
         now, wall = self.clock.now(), self.clock.wall()
         changes: list[Change[Any]] = []
@@ -115,22 +123,26 @@ class Consumer:
             for fact, record in facts:
                 try:
                     after = apply_fact(change.after, fact, self.handlers[fact.type], now)
+                    if careful:
+                        require_storable({k: v for k, v in after.items() if k != "emits"})
                     change.advance(after, wall=wall, traceparent=fact.traceparent)
-                    self._same_exception = ("", 0)
+                    self._raised_by.clear()
                 except Exception as error:  # noqa: BLE001 - whatever a rule raises is this record's dead letter
-                    self._count_exception(error, fact)
+                    self._count_exception(error, fact, record)
                     broken.append((record, Broken("handler", type(error).__name__, request_id)))
             if change.after["version"] and change.changed:
                 changes.append(change)
         return changes, broken
 
-    def _count_exception(self, error: Exception, fact: Fact[Any]) -> None:
-        """Stop before a bug of ours drains a whole stream into the dead letters."""
-        name, count = self._same_exception
+    def _count_exception(self, error: Exception, fact: Fact[Any], record: Record) -> None:
+        """Stop before a bug of ours drains a whole stream into the dead letters. A record that comes again is one record."""
         kind = f"{type(error).__name__} in {fact.type}"
-        self._same_exception = (kind, count + 1 if kind == name else 1)
+        if kind != self._same_exception:
+            self._raised_by.clear()
+        self._same_exception = kind
+        self._raised_by.add((record.topic, record.partition, record.offset))
         log.error("handler raised", extra={"kind": kind, "request_id": fact.request_id}, exc_info=_without_text(error))
-        if self._same_exception[1] >= MAX_SAME_EXCEPTIONS:
+        if len(self._raised_by) >= MAX_SAME_EXCEPTIONS:
             raise HandlerBug(kind)
 
     async def _write(self, changes: Sequence[Change[Any]]) -> bool:

@@ -33,7 +33,7 @@ from pelangi.contracts.asyncapi import asyncapi
 
 log = logging.getLogger(__name__)
 
-PENDING = Index(CASES, (("pending_since", 1),), {"partialFilterExpression": {"pending_since": {"$exists": True}}})
+PENDING = Index(CASES, (("pending_since", 1),), {"sparse": True})
 OBSERVE_S = 2.0
 TIMER_BACKOFF_S = 1.0
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import bson
+from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -22,11 +24,22 @@ Filter = Mapping[str, Any]
 StoreError = PyMongoError
 """Anything that went wrong between us and the database: infrastructure, to be retried."""
 
+UNSTORABLE = (BSONError, OverflowError, UnicodeError)
+"""What a driver raises for a document that no database takes; sending it again would not help."""
+
 DUPLICATE_KEY = 11000
+MAX_DOCUMENT_BYTES = 15 * 1024 * 1024
+"""The database's 16 MiB less some room for the events in it."""
 
 
 class UniqueIndexTaken(Exception):
     """A unique index other than `_id` refused a write. Names the fields only: the server's text echoes values."""
+
+
+def require_storable(document: Document) -> None:
+    """Raises one of `UNSTORABLE` for a document that the database would refuse."""
+    if len(bson.encode(document)) > MAX_DOCUMENT_BYTES:
+        raise DocumentTooLarge("over the limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +208,4 @@ def _only_on_id(error: Mapping[str, Any]) -> None:
         raise UniqueIndexTaken(", ".join(fields) or "unknown index") from None
 
 
-__all__ = ["Collection", "Document", "Guarded", "Store", "StoreError", "UniqueIndexTaken"]
+__all__ = ["UNSTORABLE", "Collection", "Document", "Guarded", "Store", "StoreError", "UniqueIndexTaken", "require_storable"]

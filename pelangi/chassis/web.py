@@ -149,6 +149,40 @@ def _field_error(error: Any) -> FieldError:
     return FieldError(pointer, code, own or _DETAILS.get(code, "Isian tidak sesuai. / The value does not fit."))
 
 
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "Drawn once per intention; the same key and body give the same answer, whatever happened in between.",
+}
+_IF_MATCH_PARAMETER = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The ETag that was read; 412 when it has moved on.",
+}
+
+
+def documented(model: type[BaseModel], *, versioned: bool = False) -> dict[str, Any]:
+    """OpenAPI of a command (`openapi_extra`): its body, whole, and its headers. `versioned`: it takes `If-Match`."""
+    schema = model.model_json_schema()
+    return {
+        "parameters": [_KEY_PARAMETER, _IF_MATCH_PARAMETER] if versioned else [_KEY_PARAMETER],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, schema.get("$defs", {}))}}},
+    }
+
+
+def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
+    """References of a nested schema would point into the document around it."""
+    if isinstance(node, dict):
+        if "$ref" in node:
+            return _inlined(definitions[node["$ref"].rpartition("/")[2]], definitions)
+        return {k: _inlined(v, definitions) for k, v in node.items() if k != "$defs"}
+    return [_inlined(v, definitions) for v in node] if isinstance(node, list) else node
+
+
 def etag(version: int) -> str:
     """A version as an entity tag."""
     return f'"{version}"'

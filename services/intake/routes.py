@@ -15,7 +15,7 @@ from pelangi.chassis.commands import ON_DOCUMENT, Answer, Command, execute
 from pelangi.chassis.ids import derived_id, random_id
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import UniqueIndexTaken
-from pelangi.chassis.web import Problem, etag, idempotency_key, if_match, invalid, not_found, read_body, validate
+from pelangi.chassis.web import Problem, documented, etag, idempotency_key, if_match, invalid, not_found, read_body, validate
 from pelangi.contracts.codes import RequestStatus
 from pelangi.contracts.request import RequestBody
 from services.intake import rules, store
@@ -45,11 +45,6 @@ def draw(body: RequestBody) -> Draws:
     return Draws(draw_receipt_code(secrets.randbelow), [random_id() for _ in range(count)])
 
 
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    ref = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": ref}}}}
-
-
 def routes(runtime: Runtime) -> APIRouter:
     """The routes of intake."""
     router = APIRouter()
@@ -75,7 +70,7 @@ def _add_commands(router: APIRouter, runtime: Runtime) -> None:
         runtime.written.set()
         return answer.response()
 
-    @router.post("/v1/requests", status_code=201, openapi_extra=_schema(RequestBody))
+    @router.post("/v1/requests", status_code=201, openapi_extra=documented(RequestBody))
     async def submit_request(request: Request) -> Response:
         """File a request for help; the same key and body give the same answer for ever."""
         key = idempotency_key(request)
@@ -97,7 +92,7 @@ def _add_commands(router: APIRouter, runtime: Runtime) -> None:
             except UniqueIndexTaken:  # another request has this receipt code: draw again
                 continue
 
-    @router.post("/v1/requests/{request_id}/withdrawal", openapi_extra=_schema(Withdrawal))
+    @router.post("/v1/requests/{request_id}/withdrawal", openapi_extra=documented(Withdrawal, versioned=True))
     async def withdraw_request(request_id: UUID, request: Request) -> Response:
         """The requester no longer wants it."""
         key = idempotency_key(request)

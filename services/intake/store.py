@@ -11,8 +11,8 @@ from pelangi.chassis.web import FieldError, invalid
 PAGE = 50
 
 INDEXES = (
-    # partial on strings: two stubs without a code must not collide on null
-    Index(CASES, (("receipt_code", 1),), {"unique": True, "partialFilterExpression": {"receipt_code": {"$type": "string"}}}),
+    # sparse: two stubs without a code must not collide
+    Index(CASES, (("receipt_code", 1),), {"unique": True, "sparse": True}),
     Index(CASES, (("received_at", -1), ("_id", -1))),
     Index(CASES, (("status", 1), ("received_at", -1), ("_id", -1))),
     Index(CASES, (("village_code", 1), ("received_at", -1), ("_id", -1))),

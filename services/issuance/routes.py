@@ -1,0 +1,101 @@
+"""HTTP of issuance: call -> transition -> reply. No rules and no database here."""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from pelangi.chassis.commands import Answer, Command, execute
+from pelangi.chassis.service import Runtime
+from pelangi.chassis.web import Body, Problem, documented, idempotency_key, invalid, not_found, read_body, validate
+from pelangi.contracts.codes import ItemOutcome
+from services.issuance import store
+from services.issuance.bodies import DocumentTransition, ItemTransition, missing
+from services.issuance.case import Case, document_of, item_of
+from services.issuance.metrics import count
+from services.issuance.model import Missing, NotAllowed, close_item, move_document
+from services.issuance.views import Json, document_view, item_view, request_view
+
+B = TypeVar("B", DocumentTransition, ItemTransition)
+
+
+def routes(runtime: Runtime) -> APIRouter:
+    """The routes of issuance."""
+    router = APIRouter()
+
+    @router.get("/v1/requests/{request_id}/documents")
+    async def read_documents(request_id: str) -> Response:
+        """The items of a request and the documents opened for them."""
+        case = await runtime.cases.get(request_id)
+        if case is None:
+            raise not_found()
+        return JSONResponse(request_view(cast(Case, case)))
+
+    @router.post("/v1/items/{item_id}/transitions", openapi_extra=documented(ItemTransition))
+    async def end_item(item_id: str, request: Request) -> Response:
+        """End an item without a document: rejected by the office, or withdrawn by the resident."""
+        key, raw, body = await _read(runtime, request, ItemTransition)
+        request_id = await store.request_of_item(runtime.cases, item_id)
+
+        def change(case: Case) -> tuple[Case, Json]:
+            after = close_item(case, item_id, ItemOutcome(body.to), body.reason, runtime.clock.now())
+            return after, item_view(after, item_of(after, item_id))
+
+        return await _run(runtime, request_id, _command(request, key, raw), change)
+
+    @router.post("/v1/documents/{document_id}/transitions", openapi_extra=documented(DocumentTransition))
+    async def move(document_id: str, request: Request) -> Response:
+        """Take a document to its next status."""
+        key, raw, body = await _read(runtime, request, DocumentTransition)
+        request_id = await store.request_of_document(runtime.cases, document_id)
+
+        def change(case: Case) -> tuple[Case, Json]:
+            after = move_document(case, document_id, body.move(), runtime.clock.now())
+            document = document_of(after, document_id)
+            return after, {"item_id": document["item_id"], **document_view(after, document)}
+
+        return await _run(runtime, request_id, _command(request, key, raw), change)
+
+    return router
+
+
+async def _read(runtime: Runtime, request: Request, model: type[B]) -> tuple[str, Body, B]:
+    """The key and the body. Raises Problem for all that is wrong with it whatever the case is."""
+    key = idempotency_key(request)
+    raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
+    body = validate(model, raw.value)
+    if errors := body.errors():
+        raise invalid(errors)
+    return key, raw, body
+
+
+def _command(request: Request, key: str, raw: Body) -> Command:
+    return Command(key, raw.digest, traceparent=request.headers.get("traceparent", ""))
+
+
+async def _run(
+    runtime: Runtime, request_id: str | None, command: Command, change: Callable[[Case], tuple[Case, Json]]
+) -> Response:
+    """The answer of a change of one case, applied once. Raises Problem 404, 409 `state`, or what `execute` raises."""
+    if request_id is None:
+        raise not_found()
+    tried: list[tuple[Case, Case]] = []
+
+    def transition(case: Case) -> tuple[Case, Answer]:
+        try:
+            after, view = change(case)
+        except LookupError:
+            raise not_found() from None
+        except NotAllowed:
+            raise Problem(409, "state", "Langkah ini belum atau tidak lagi berlaku. / Not allowed in this state.") from None
+        except Missing as lacks:
+            raise invalid([missing(lacks.field)]) from None
+        tried.append((case, after))
+        return after, Answer.of(200, {"request_id": case["_id"], **view})
+
+    answer = await execute(runtime.cases, request_id, command, transition, clock=runtime.clock)
+    runtime.written.set()
+    for before, after in tried[-1:]:
+        count(before, after)
+    return answer.response()
