@@ -1,8 +1,7 @@
 """The checker: looks only at topics, HTTP and the mailbox, and finds what was lost, doubled, differs or is stranded."""
 
-from pelangi.audit.audit import audit
 from pelangi.audit.history import AcceptedRequest, Finding
 from pelangi.audit.options import AuditOptions, AuditReport
 from pelangi.audit.show import show
 
-__all__ = ["AcceptedRequest", "AuditOptions", "AuditReport", "Finding", "audit", "show"]
+__all__ = ["AcceptedRequest", "AuditOptions", "AuditReport", "Finding", "show"]

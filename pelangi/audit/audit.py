@@ -115,7 +115,7 @@ async def settle(evidence: Evidence, options: AuditOptions) -> AuditReport:
 async def audit(options: AuditOptions, accepted: Sequence[AcceptedRequest] | None = None) -> AuditReport:
     """Check every accepted request, or with None every request that intake knows."""
     limits = httpx.Limits(max_connections=options.concurrency)
-    async with httpx.AsyncClient(timeout=15.0, limits=limits) as client:
+    async with httpx.AsyncClient(timeout=15.0, limits=limits, trust_env=False) as client:
         http = HttpReader(client, options)
         deadline = time.monotonic() + options.settle_s
         while True:

@@ -73,7 +73,7 @@ def _closed(request: RequestHistory) -> Iterator[Finding]:
     if is_open and closed:
         yield request.finding("closed-but-open", request.status)
     elif is_open and request.status != RequestStatus.NEEDS_INFO:
-        yield request.finding("not-ended", request.status)
+        yield request.finding("not-closed", request.status)
     elif not is_open and not closed:
         yield request.finding("closed-missing", request.status)
     if request.status == RequestStatus.NEEDS_INFO and (request.state.visits or request.state.documents):
@@ -119,5 +119,5 @@ def _freshness(request: RequestHistory) -> Iterator[Finding]:
             yield request.finding("http-missing", service)
         elif answer.get("details_version") != request.intake_version:
             yield request.finding(
-                "stale-detail", f"{service} holds {answer.get('details_version')}, intake {request.intake_version}"
+                "details-stale", f"{service} holds {answer.get('details_version')}, intake {request.intake_version}"
             )

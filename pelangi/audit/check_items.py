@@ -54,7 +54,7 @@ def _done(request: RequestHistory, item_id: str, kind: ServiceKind, documents: l
         if not any(document.issued and document.issued.edition == 1 for document in documents):
             yield request.finding("document-missing", item_id)
         if not any(document.handed_over for document in documents):
-            yield request.finding("handover-missing", item_id)
+            yield request.finding("item-not-handed-over", item_id)
 
 
 def _documents(request: RequestHistory, item_id: str, kind: ServiceKind, documents: list[DocumentState]) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def _mail(history: History, request: RequestHistory, row: Json, id_: str) -> Ite
     if row["state"] in {EXPIRED, FAILED} and mail is not None:
         yield request.finding("mail-of-unsent", f"{row['purpose']} {row['message_id']}")
     if mail is not None and mail.count > 1:
-        yield request.finding("mail-twice", f"{row['purpose']} {row['message_id']}")
+        yield request.finding("mail-doubled", f"{row['purpose']} {row['message_id']}")
     if mail is not None and mail.holds_number:
         yield request.finding("mail-personal", f"{row['purpose']} {row['message_id']}")
 

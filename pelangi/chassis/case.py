@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Required, TypedDict, TypeVar, cast
 
-from pelangi.chassis.ids import new_traceparent
+from pelangi.chassis.ids import is_traceparent, new_traceparent
 from pelangi.chassis.sabotage import sabotaged
 from pelangi.chassis.store import Document, Guarded
 from pelangi.contracts.envelope import event_id
@@ -117,11 +117,13 @@ class Change(Generic[C]):
         if after is self.after:
             return
         version = self.after["version"] + 1
+        # a caller's header: whatever else it holds must not travel on a public topic
+        trace = traceparent if is_traceparent(traceparent) else new_traceparent()
         stamped = cast(dict[str, Any], {**after, "version": version, "changed_at": wall})
         for emission in stamped.pop("emits", ()):
             if sabotaged("lose-event", emission.type):
                 continue
-            self.envelopes.append(_envelope(after["_id"], emission, version, wall, traceparent or new_traceparent()))
+            self.envelopes.append(_envelope(after["_id"], emission, version, wall, trace))
         self.after = cast(C, stamped)
 
     def document(self) -> Document:

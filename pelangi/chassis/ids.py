@@ -1,5 +1,6 @@
 """Identifiers: random, or derived from an idempotency key and a secret; never from a person."""
 
+import re
 from uuid import UUID, uuid5
 
 from uuid_utils import uuid4, uuid7
@@ -18,6 +19,14 @@ def random_claim() -> str:
 def derived_id(namespace: UUID, client: str, key: str) -> str:
     """The request id of a client's idempotency key (CONTRACTS.md §3)."""
     return str(uuid5(namespace, f"{client}|{key}"))
+
+
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def is_traceparent(text: str) -> bool:
+    """Whether it is a W3C trace context, version 00."""
+    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def new_traceparent() -> str:

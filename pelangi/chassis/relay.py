@@ -23,6 +23,8 @@ from pelangi.contracts.events import Data, encode
 
 log = logging.getLogger(__name__)
 
+_TIMES = {"$map": {"input": "$outbox", "in": "$$this.time"}}  # not "$outbox.time": the local store reads that as null
+
 CASES_PER_CYCLE = 500
 POLL_S = 0.2
 """How often events written by another replica are looked for; our own writes wake the relay at once."""
@@ -122,6 +124,6 @@ class Relay:
             [
                 {"$set": {"outbox": {"$filter": {"input": "$outbox", "cond": {"$not": [{"$in": ["$$this.id", ids]}]}}}}},
                 # removed, never null: a null would never get smaller under $min
-                {"$set": {"pending_since": {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", {"$min": "$outbox.time"}]}}},
+                {"$set": {"pending_since": {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", {"$min": _TIMES}]}}},
             ],
         )

@@ -28,6 +28,7 @@ UNSTORABLE = (BSONError, OverflowError, UnicodeError)
 """What a driver raises for a document that no database takes; sending it again would not help."""
 
 DUPLICATE_KEY = 11000
+TOO_LARGE = frozenset({10334, 17419, 17420})
 MAX_DOCUMENT_BYTES = 15 * 1024 * 1024
 """The database's 16 MiB less some room for the events in it."""
 
@@ -132,6 +133,7 @@ class DriverCollection:
             await self._inner.insert_many(list(documents), ordered=False)
         except BulkWriteError as error:
             for write_error in error.details["writeErrors"]:
+                _not_too_large(write_error)
                 if write_error["code"] != DUPLICATE_KEY:
                     raise
                 _only_on_id(write_error)
@@ -150,7 +152,12 @@ class DriverCollection:
     async def update_many_guarded(self, updates: Sequence[Guarded]) -> bool:
         """Whether all were applied; one unordered bulk. A False says nothing about a single one: re-read."""
         operations = [UpdateOne({"_id": u.id, "version": u.version}, u.update) for u in updates]
-        result = await self._inner.bulk_write(operations, ordered=False)
+        try:
+            result = await self._inner.bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            for write_error in error.details["writeErrors"]:
+                _not_too_large(write_error)
+            raise
         return bool(result.matched_count == len(operations))
 
     async def update_where(self, filter: Filter, update: Any) -> int:
@@ -199,6 +206,12 @@ class Store:
         closing = self._client.close()
         if closing is not None:
             await closing
+
+
+def _not_too_large(error: Mapping[str, Any]) -> None:
+    """Some servers, and updates that grow, say so only in their answer."""
+    if error["code"] in TOO_LARGE:
+        raise DocumentTooLarge("over the limit") from None
 
 
 def _only_on_id(error: Mapping[str, Any]) -> None:

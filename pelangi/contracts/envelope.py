@@ -14,6 +14,7 @@ SCHEMA_BASE = "https://pelangi.invalid/schemas"
 
 JSON = "application/json"
 _SIXTEEN_DIGITS = re.compile(rb"[0-9]{16}")
+_SEQUENCE = re.compile(r"[0-9]{1,18}")  # what fits into 64 bits
 
 
 class EnvelopeError(ValueError):
@@ -96,9 +97,9 @@ def from_headers(topic: str, key: bytes | None, headers: Iterable[tuple[str, byt
         raise EnvelopeError("a header or the key is not UTF-8") from None
     if text["ce_type"] != topic:
         raise EnvelopeError("ce_type is not the topic")
-    if text["ce_subject"] != request_id:
+    if not request_id or text["ce_subject"] != request_id:
         raise EnvelopeError("ce_subject is not the key")
-    if not text["ce_sequence"].isascii() or not text["ce_sequence"].isdigit():
+    if not _SEQUENCE.fullmatch(text["ce_sequence"]):
         raise EnvelopeError("ce_sequence is not a number")
     return Attributes(
         id=text["ce_id"],
@@ -112,8 +113,9 @@ def from_headers(topic: str, key: bytes | None, headers: Iterable[tuple[str, byt
 
 
 def _moment(text: str) -> datetime | None:
-    """`ce_time` is informative: an unreadable one is no reason to refuse the fact."""
+    """`ce_time` is informative: an unreadable one, or one without offset, is no reason to refuse the fact."""
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return moment if moment.tzinfo else None

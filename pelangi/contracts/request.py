@@ -29,7 +29,7 @@ from pelangi.contracts.codes import (
 )
 from pelangi.contracts.regions import villages
 
-OWN_RULES = frozenset({"nik_format", "village_unknown"})
+OWN_RULES = frozenset({"nik_format", "village_unknown", "local_time"})
 """Error types whose text is ours, written for people; pydantic's own texts can echo values."""
 
 MAX_PERSONS = 100
@@ -58,6 +58,13 @@ def _known_village(value: str) -> str:
     return dotted
 
 
+def _without_offset(value: time) -> time:
+    """A time with an offset cannot be compared with one without."""
+    if value.tzinfo is not None:
+        raise PydanticCustomError("local_time", "Jam setempat, tanpa zona waktu. / Local time, without an offset.")
+    return value
+
+
 def _three_digits(value: str) -> str:
     return value.zfill(3)
 
@@ -82,6 +89,7 @@ _VILLAGE_CODE = r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"
 VillageCode = Annotated[str, Field(pattern=_VILLAGE_CODE), AfterValidator(_known_village)]
 RtRw = Annotated[str, Field(pattern=r"^[0-9]{1,3}$"), AfterValidator(_three_digits)]
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,20}$")]
+LocalTime = Annotated[time, AfterValidator(_without_offset)]
 
 
 class Part(BaseModel):
@@ -148,8 +156,8 @@ class Availability(Part):
     """Local times on an ISO weekday: 1 = Monday … 7 = Sunday."""
 
     weekday: Annotated[int, Field(ge=1, le=7)]
-    start: time
-    end: time
+    start: LocalTime
+    end: LocalTime
 
 
 class Deadline(Part):

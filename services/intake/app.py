@@ -3,11 +3,14 @@
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from pelangi.chassis.clock import local_date
 from pelangi.chassis.running import serve
-from pelangi.chassis.service import Service
+from pelangi.chassis.service import Runtime, Service
 from pelangi.chassis.settings import ServiceSettings, development_key, key_ring
+from pelangi.contracts.codes import ServiceKind
 from pelangi.contracts.sealing import DetailsKeys, visits_opener
 from pelangi.contracts.topics import REQUEST_DETAILS, VISIT_DETAILS
+from services.intake.catalogue import due_on
 from services.intake.handlers import HANDLERS
 from services.intake.routes import routes
 from services.intake.snapshot import render_details
@@ -28,6 +31,11 @@ class Settings(ServiceSettings):
     visit_keys: SecretStr = SecretStr(development_key("visits"))
 
 
+async def _warm_up(runtime: Runtime) -> None:
+    """Compute the holidays before the first request needs them: it takes a noticeable part of a second."""
+    due_on(local_date(runtime.clock.now()), [ServiceKind.BIRTH_CERT])
+
+
 def make() -> Service:
     """The service, from the environment."""
     settings = Settings()
@@ -43,6 +51,7 @@ def make() -> Service:
         openers={VISIT_DETAILS: visits_opener(key_ring(settings.visit_keys))},
         snapshots={REQUEST_DETAILS: lambda case: render_details(case, keys)},
         indexes=INDEXES,
+        start=_warm_up,
         ready_without_kafka=True,
     )
 

@@ -1,7 +1,7 @@
 """The queries that are not "the request with this id"."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pelangi.chassis.service import CASES, Index
@@ -9,6 +9,8 @@ from pelangi.chassis.store import Collection, Document
 from pelangi.chassis.web import FieldError, invalid
 
 PAGE = 50
+BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
+"""Requests only: a stub has not been received."""
 
 INDEXES = (
     # sparse: two stubs without a code must not collide
@@ -16,6 +18,7 @@ INDEXES = (
     Index(CASES, (("received_at", -1), ("_id", -1))),
     Index(CASES, (("status", 1), ("received_at", -1), ("_id", -1))),
     Index(CASES, (("village_code", 1), ("received_at", -1), ("_id", -1))),
+    Index(CASES, (("village_code", 1), ("status", 1), ("received_at", -1), ("_id", -1))),
 )
 
 
@@ -29,16 +32,23 @@ async def page(
     cases: Collection, *, status: str | None, village_code: str | None, cursor: str | None
 ) -> tuple[list[Document], str | None]:
     """Up to 50 requests, newest first, and the cursor of the next page if there is one. Raises Problem 422 for a bad cursor."""
-    wanted: dict[str, Any] = {"received_at": {"$exists": True}}
+    wanted: dict[str, Any] = {"received_at": {"$gt": BEFORE_ALL}}
     if status:
         wanted["status"] = status
     if village_code:
         wanted["village_code"] = village_code
+    ranges = [wanted]
     if cursor:
         received_at, request_id = _read_cursor(cursor)
-        wanted["received_at"] = {"$lte": received_at}
-        wanted["$or"] = [{"received_at": {"$lt": received_at}}, {"_id": {"$lt": request_id}}]
-    found = await cases.find(wanted, sort=[("received_at", -1), ("_id", -1)], limit=PAGE + 1)
+        # two ranges of one index, which not every server finds in an "or": the rest of that moment, then what is older
+        ranges = [
+            {**wanted, "received_at": received_at, "_id": {"$lt": request_id}},
+            {**wanted, "received_at": {"$gt": BEFORE_ALL, "$lt": received_at}},
+        ]
+    found: list[Document] = []
+    for part in ranges:
+        if len(found) <= PAGE:
+            found += await cases.find(part, sort=[("received_at", -1), ("_id", -1)], limit=PAGE + 1 - len(found))
     rows, more = found[:PAGE], len(found) > PAGE
     return rows, _cursor(rows[-1]) if more else None
 
@@ -50,6 +60,6 @@ def _cursor(row: Document) -> str:
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         moment, _, request_id = urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        return datetime.fromisoformat(moment), request_id
-    except ValueError:
+        return datetime.fromisoformat(moment).astimezone(UTC), request_id
+    except (ValueError, OverflowError):
         raise invalid([FieldError("#/cursor", "cursor", "Kursor tidak dikenal. / Unknown cursor.")]) from None

@@ -1,0 +1,64 @@
+"""Scheduling: gives every open request a visit, follows the teams, and says what came of it. The composition root."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from pelangi.chassis.running import serve
+from pelangi.chassis.service import Runtime, Service, Timer
+from pelangi.chassis.settings import ServiceSettings, development_key, key_ring
+from pelangi.contracts.sealing import planning_opener
+from pelangi.contracts.topics import REQUEST_DETAILS, VISIT_DETAILS
+from services.scheduling.announce import render_visits
+from services.scheduling.case import Case
+from services.scheduling.handlers import HANDLERS
+from services.scheduling.reference import REFERENCE, read_reference, seed
+from services.scheduling.routes import routes
+from services.scheduling.store import INDEXES
+from services.scheduling.work import Work
+
+
+class Settings(ServiceSettings):
+    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots."""
+
+    model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
+
+    name: str = "scheduling"
+    port: int = 8002
+    planning_keys: SecretStr = SecretStr(development_key("planning"))
+    visit_keys: SecretStr = SecretStr(development_key("visits"))
+
+
+def timers(runtime: Runtime) -> Sequence[Timer]:
+    """The leader's work: plan, finish what calls and dead processes left, sweep."""
+    work = Work.of(runtime)
+    return (Timer("planner", 1.0, work.planner), Timer("finish", 1.0, work.finish), Timer("sweeper", 10.0, work.sweeper))
+
+
+async def start(runtime: Runtime) -> None:
+    """The tables from the data files, unless the office has changed them; and the holidays, whose first look takes a second."""
+    tables = runtime.store.collection(REFERENCE)
+    await seed(tables)
+    next((await read_reference(tables)).calendar.upcoming(runtime.clock.now()))
+
+
+def make() -> Service:
+    """The service, from the environment."""
+    settings = Settings()
+    visit_keys = key_ring(settings.visit_keys)
+    return Service(
+        settings=settings,
+        handlers=HANDLERS,
+        routes=routes,
+        openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
+        snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
+        timers=timers,
+        start=start,
+        indexes=INDEXES,
+    )
+
+
+if __name__ == "__main__":
+    serve(make)

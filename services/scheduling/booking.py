@@ -1,0 +1,149 @@
+"""Three steps to a place in a day, and the way back (ARCHITECTURE.md §2, "Visits and days").
+
+1. the case says what it wants; 2. the day books it, capacity checked in that one document; 3. on the case wanted becomes held and
+the event is pushed; then the old booking is freed. No step needs another to be atomic with it: whoever finds a case between two
+steps finishes or clears it, and a booking that no case holds or wants is freed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from pelangi.chassis.clock import Clock
+from pelangi.chassis.crash import crash_point
+from pelangi.chassis.store import Collection
+from services.scheduling import model
+from services.scheduling.case import Case, Slot, held, trace_of, wanted
+from services.scheduling.days import Day, book, booked, free
+from services.scheduling.fold import fold
+from services.scheduling.metrics import DAY_FULL, MOVED, PLACED
+from services.scheduling.reference import Reference
+from services.scheduling.store import stuck_bookings, to_release
+
+STUCK = timedelta(seconds=5)
+"""A booking that has not moved on for so long has lost whoever was at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booker:
+    """Books, moves and frees places: the I/O around the pure transitions."""
+
+    cases: Collection
+    days: Collection
+    clock: Clock
+
+    async def place(self, slots: Sequence[Slot], reference: Reference, known: Mapping[str, Case] | None = None) -> set[str]:
+        """Take these slots, one per request; which requests hold theirs now. At most one command per step and collection."""
+        wanting = await self._fold_cases({s["request_id"]: self._want(s) for s in slots}, known)
+        crash_point("booking.after-wanted")
+        mine = [s for s in slots if _is(wanted(wanting.get(s["request_id"], _NOBODY)), s)]
+        return await self._book_and_hold(mine, reference, wanting)
+
+    async def resume(self, reference: Reference) -> int:
+        """Finish or clear bookings whose process died between two steps; how many there were."""
+        cases = await stuck_bookings(self.cases, self.clock.wall() - STUCK)
+        await self.finish(cases, reference)
+        return len(cases)
+
+    async def finish(self, cases: Sequence[Case], reference: Reference) -> None:
+        """Second and third step for what these cases want. Safe beside whoever began it: every step finds its own mark."""
+        slots = [slot for case in cases if (slot := wanted(case))]
+        await self._book_and_hold(slots, reference, {c["_id"]: c for c in cases})
+
+    async def hold_members(self, cases: Iterable[Case], day: Day) -> None:
+        """Third step for those cases whose wanted slot this day has booked: before they can follow their visit."""
+        slots = [done for c in cases if (slot := wanted(c)) and slot["day"] == day["_id"] and (done := booked(day, slot))]
+        if slots:
+            await self._fold_cases({s["request_id"]: self._hold(s) for s in slots})
+
+    async def release(self) -> int:
+        """Free what cases let go of; how many cases that were."""
+        cases = await to_release(self.cases)
+        await self._release(cases)
+        return len(cases)
+
+    async def free(self, by_day: Mapping[str, set[str]]) -> None:
+        """Take bookings out of their days. Only for placement_ids that no case holds or wants: they never come back."""
+        await fold(self.days, {day: partial(_free, ids) for day, ids in by_day.items()}, clock=self.clock)
+
+    async def _book_and_hold(self, slots: Sequence[Slot], reference: Reference, known: Mapping[str, Case]) -> set[str]:
+        if not slots:
+            return set()
+        days = await self._book(slots, reference)
+        crash_point("booking.after-booked")
+        third: dict[str, Callable[[Case], Case]] = {}
+        for slot in slots:
+            done = booked(days[slot["day"]], slot)
+            third[slot["request_id"]] = self._hold(done) if done else self._give_up(slot)
+            if done is None:
+                DAY_FULL.inc()
+        cases = await self._fold_cases(third, known)
+        crash_point("booking.after-held")
+        winners = [s for s in slots if _is(held(cases[s["request_id"]]), s)]
+        lost = [s for s in slots if s not in winners and booked(days[s["day"]], s)]
+        await self.free(_by_day(lost))
+        await self._release([c for c in cases.values() if c.get("releases")])
+        for slot in winners:
+            (MOVED if slot["move"] else PLACED).labels(slot["visit_kind"]).inc()
+        return {s["request_id"] for s in winners}
+
+    async def _book(self, slots: Sequence[Slot], reference: Reference) -> dict[str, Day]:
+        transitions: dict[str, Callable[[Day], Day]] = {}
+        for day in {s["day"] for s in slots}:
+            transitions[day] = partial(_book_all, [s for s in slots if s["day"] == day], reference)
+        return await fold(self.days, transitions, clock=self.clock, create=True)
+
+    async def _release(self, cases: Sequence[Case]) -> None:
+        by_day: dict[str, set[str]] = {}
+        for release in (r for c in cases for r in c["releases"]):
+            by_day.setdefault(release["day"], set()).add(release["placement_id"])
+        if by_day:
+            await self.free(by_day)
+            gone = {c["_id"]: {r["placement_id"] for r in c["releases"]} for c in cases}
+            await self._fold_cases(
+                {case_id: partial(_released, ids) for case_id, ids in gone.items()}, {c["_id"]: c for c in cases}
+            )
+
+    async def _fold_cases(
+        self, transitions: Mapping[str, Callable[[Case], Case]], known: Mapping[str, Case] | None = None
+    ) -> dict[str, Case]:
+        return await fold(self.cases, transitions, clock=self.clock, known=known, trace=trace_of)
+
+    def _want(self, slot: Slot) -> Callable[[Case], Case]:
+        return lambda case: model.want(case, slot, self.clock.wall())
+
+    def _hold(self, slot: Slot) -> Callable[[Case], Case]:
+        return lambda case: model.hold(case, slot, self.clock.now())
+
+    def _give_up(self, slot: Slot) -> Callable[[Case], Case]:
+        return lambda case: model.give_up(case, slot["placement_id"], self.clock.now())
+
+
+_NOBODY: Case = {"_id": "", "version": 0}
+
+
+def _is(placed: Slot | None, slot: Slot) -> bool:
+    return placed is not None and placed["placement_id"] == slot["placement_id"]
+
+
+def _book_all(slots: Sequence[Slot], reference: Reference, day: Day) -> Day:
+    """The day with those of the slots that it has room for."""
+    for slot in slots:
+        day = book(day, slot, reference) or day
+    return day
+
+
+def _free(placement_ids: set[str], day: Day) -> Day:
+    return free(day, placement_ids)
+
+
+def _released(placement_ids: set[str], case: Case) -> Case:
+    return model.released(case, placement_ids)
+
+
+def _by_day(slots: Iterable[Slot]) -> dict[str, set[str]]:
+    by_day: dict[str, set[str]] = {}
+    for slot in slots:
+        by_day.setdefault(slot["day"], set()).add(slot["placement_id"])
+    return by_day

@@ -1,0 +1,71 @@
+"""The hours in which a team can be with somebody: working days cut at the breaks. All local, Asia/Jakarta.
+
+Whether a date is a working day is decided by pelangi/chassis/calendar.py; here are only the hours.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from pelangi.chassis.calendar import add_working_days, is_working_day
+from pelangi.chassis.clock import JAKARTA, local_date
+
+HORIZON = 260
+"""How many working days ahead a visit may be (issue 3): a year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An unbroken stretch of working time, in minutes of the day."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Opening hours in minutes of the day; breaks as (ISO weekday, start, end); closed: the city's own closing days."""
+
+    open: int
+    close: int
+    breaks: tuple[tuple[int, int, int], ...]
+    closed: frozenset[date]
+
+    def works(self, day: date) -> bool:
+        """Whether the teams work on that date: no weekend, holiday, cuti bersama or closing day."""
+        return is_working_day(day, closed=self.closed)
+
+    def after(self, day: date, count: int = 1) -> date:
+        """The date `count` working days after `day`."""
+        return add_working_days(day, count, closed=self.closed)
+
+    def upcoming(self, now: datetime) -> Iterator[date]:
+        """The dates on which a visit may be placed: from the next working day on, `HORIZON` of them."""
+        day = local_date(now)
+        for _ in range(HORIZON):
+            day = self.after(day)
+            yield day
+
+    def segments(self, day: date) -> list[Segment]:
+        """The stretches of working time of a date; none on a day off."""
+        if not self.works(day):
+            return []
+        segments, start = [], self.open
+        for weekday, pause, resume in sorted(self.breaks):
+            if weekday == day.isoweekday() and pause < self.close and resume > start:
+                if pause > start:
+                    segments.append(Segment(start, pause))
+                start = resume
+        if start < self.close:
+            segments.append(Segment(start, self.close))
+        return segments
+
+    @property
+    def longest(self) -> int:
+        """Minutes of a whole day without a break: more than that no visit can take."""
+        return self.close - self.open
+
+
+def moment(day: date, minute: int) -> datetime:
+    """A minute of a date as a local date-time with offset."""
+    return datetime.combine(day, time(minute // 60, minute % 60), JAKARTA)

@@ -1,0 +1,200 @@
+"""The shape of scheduling's case, and questions about it. Facts first, then what was decided, then what follows from both."""
+
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
+
+from pelangi.chassis.case import BaseCase
+from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, PUBLIC_PLACE_KINDS, ItemVisitOutcome, RequestStatus, VisitStatus
+
+MAX_ATTEMPTS = 3
+"""After so many attempts that served not everybody a human decides; never a rejection (DOMAIN.md §5.4)."""
+
+
+class Item(TypedDict):
+    """One service for one person, as a visit knows it."""
+
+    item_id: str
+    person_ref: str
+    service_kind: str
+    outcome: NotRequired[str]
+    reason: NotRequired[str | None]
+
+
+class Slot(TypedDict):
+    """A place in a day for one request. `placement_id` is random and never used twice.
+
+    not_before, not_after: minutes of the day between which a new visit must lie. block: length of a new visit, where it is
+    longer than this request (a visit at a point is shared). joins: whether it may enter a visit that others are in.
+    move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
+    visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
+    """
+
+    placement_id: str
+    request_id: str
+    visit_id: str
+    day: str
+    team_id: str
+    minutes: int
+    block: int
+    not_before: int
+    not_after: int
+    visit_kind: str
+    village_code: str
+    point: dict[str, Any] | None
+    items: list[Item]
+    joins: bool
+    move: bool
+    reason: str | None
+    visit_version: int
+    start: NotRequired[int]
+    end: NotRequired[int]
+
+
+class Placement(TypedDict):
+    """Where the request stands in the days, and where it is about to."""
+
+    held: Slot | None
+    wanted: Slot | None
+
+
+class Release(TypedDict):
+    """A booking that this case no longer needs: to be taken out of its day."""
+
+    placement_id: str
+    day: str
+
+
+class CaseVisit(TypedDict):
+    """One attempt at this request. start, end: minutes of the day. version: of the visit in its day, as applied here."""
+
+    visit_id: str
+    status: str
+    revision: int
+    date: str
+    start: int
+    end: int
+    team_id: str
+    visit_kind: str
+    village_code: str
+    point: dict[str, Any] | None
+    items: list[Item]
+    reason: str | None
+    version: int
+
+
+class Case(BaseCase, total=False):
+    """What scheduling knows of a request.
+
+    Facts: received (request-created), details (the planning part of the newest snapshot), details_version, status,
+    closed_items (outcome by item), closed (outcome), erased, trace (trace context of the request).
+    Decided: placement, visits (oldest first), releases, again (items that the desk wants visited again), forgiven (attempts
+    that no longer count since the desk looked).
+    Derived by `settle`: needs_visit_since, review_since, releases_since; wanted_since goes with placement.wanted.
+    """
+
+    received: dict[str, Any]
+    details: dict[str, Any]
+    details_version: int
+    status: str
+    closed_items: dict[str, str]
+    closed: str
+    erased: bool
+    trace: str
+
+    placement: Placement
+    visits: list[CaseVisit]
+    releases: list[Release]
+    again: list[str]
+    forgiven: int
+
+    needs_visit_since: datetime
+    review_since: datetime
+    releases_since: datetime
+    wanted_since: datetime
+
+
+OPEN_VISIT = frozenset({VisitStatus.PLANNED, VisitStatus.CONFIRMED, VisitStatus.EN_ROUTE, VisitStatus.ON_SITE})
+NOT_STARTED = frozenset({VisitStatus.PLANNED, VisitStatus.CONFIRMED})
+
+
+def is_over(case: Case) -> bool:
+    """Whether nothing more may be planned: closed, by the fact or by the status of the newest snapshot, or erased."""
+    status = case.get("status", RequestStatus.ACCEPTED)
+    return "closed" in case or bool(case.get("erased")) or (status in list(RequestStatus) and status not in OPEN_REQUEST_STATUSES)
+
+
+def open_visit(case: Case) -> CaseVisit | None:
+    """The visit that is still ahead or under way; at most one per request."""
+    return next((v for v in case.get("visits", []) if v["status"] in OPEN_VISIT), None)
+
+
+def find_visit(case: Case, visit_id: str) -> CaseVisit | None:
+    """The request's visit with this id."""
+    return next((v for v in case.get("visits", []) if v["visit_id"] == visit_id), None)
+
+
+def held(case: Case) -> Slot | None:
+    return case["placement"]["held"] if "placement" in case else None
+
+
+def wanted(case: Case) -> Slot | None:
+    return case["placement"]["wanted"] if "placement" in case else None
+
+
+def live_items(case: Case) -> list[Item]:
+    """Items that nobody withdrew or finished."""
+    ended = case.get("closed_items", {})
+    return [
+        {"item_id": i["item_id"], "person_ref": i["person_ref"], "service_kind": i["service_kind"]}
+        for i in case.get("details", {}).get("items", [])
+        if not i["withdrawn"] and i["item_id"] not in ended
+    ]
+
+
+def items_to_visit(case: Case) -> list[Item]:
+    """Live items that no visit has served yet, and those that the desk wants visited again."""
+    served = {i["item_id"] for v in case.get("visits", []) for i in v["items"] if i.get("outcome") == ItemVisitOutcome.DONE}
+    served -= set(case.get("again", []))
+    return [i for i in live_items(case) if i["item_id"] not in served]
+
+
+def failed_attempts(case: Case) -> int:
+    """Visits that ended without serving all their items of this request."""
+    return sum(v["status"] in {VisitStatus.FAILED, VisitStatus.PARTIAL} for v in case.get("visits", []))
+
+
+def in_review(case: Case) -> bool:
+    """Whether a human must look before another visit is planned."""
+    return failed_attempts(case) - case.get("forgiven", 0) >= MAX_ATTEMPTS
+
+
+def is_plannable(case: Case) -> bool:
+    """Whether enough is known to go there: details, and a status that says so."""
+    return "details" in case and not is_over(case) and case.get("status") in OPEN_REQUEST_STATUSES - {RequestStatus.NEEDS_INFO}
+
+
+def stands_elsewhere(case: Case, visit: CaseVisit) -> bool:
+    """Whether a correction moved the request away from where its visit goes, before the team has left."""
+    if "details" not in case or visit["status"] not in NOT_STARTED:
+        return False
+    place = case["details"]["place"]
+    return (place["visit_kind"], place["village_code"]) != (visit["visit_kind"], visit["village_code"])
+
+
+def must_part(case: Case, visit: CaseVisit) -> bool:
+    """Whether the corrected request cannot take its visit along: others are in it, or would be in the new one."""
+    kinds = {visit["visit_kind"], case["details"]["place"]["visit_kind"]} if "details" in case else set()
+    return stands_elsewhere(case, visit) and bool(kinds & PUBLIC_PLACE_KINDS)
+
+
+def needs_visit(case: Case) -> bool:
+    """Whether the planner has something to do: no visit ahead and something to serve, or a visit to move."""
+    if not is_plannable(case) or not items_to_visit(case):
+        return False
+    visit = open_visit(case)
+    return stands_elsewhere(case, visit) if visit else not in_review(case)
+
+
+def trace_of(case: Case) -> str:
+    """The trace context of the request, so that one trace covers form, visit, document and message."""
+    return case.get("trace") or str(case.get("details", {}).get("trace", ""))

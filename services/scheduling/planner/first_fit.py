@@ -1,0 +1,90 @@
+"""First fit: the first day with room, at the first hour; a few days later only where the people are available then."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+
+from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitKind
+from services.scheduling.case import Slot
+from services.scheduling.days import Day, book, shared_visits
+from services.scheduling.planner.interface import Ask, Horizon
+from services.scheduling.reference import Reference, Team
+
+PATIENCE = 5
+"""How many dates later than the first with room a better hour for the people may be."""
+
+WHOLE_DAY = (0, 24 * 60)
+
+
+class FirstFit:
+    """See `Planner`."""
+
+    def choose(self, ask: Ask, horizon: Horizon, reference: Reference) -> Slot | None:
+        """The first slot with room; within `PATIENCE` dates of it, and before the deadline, rather one in the availability."""
+        dates = horizon.loaded()
+        for at, on in enumerate(dates):
+            first = next(self._slots(ask, on, [WHOLE_DAY], horizon, reference), None)
+            if first is None:
+                continue
+            later = [d for d in dates[at : at + PATIENCE + 1] if ask.deadline is None or d <= ask.deadline]
+            better = (s for d in later for s in self._slots(ask, d, _hours(ask, d), horizon, reference))
+            return next(better, first)
+        return None
+
+    def proposals(self, ask: Ask, horizon: Horizon, reference: Reference, count: int) -> list[Slot]:
+        """The first slots of the first `count` dates with room."""
+        slots = (next(self._slots(ask, d, [*_hours(ask, d), WHOLE_DAY], horizon, reference), None) for d in horizon.loaded())
+        return list(islice((s for s in slots if s), count))
+
+    def _slots(self, ask: Ask, on: date, hours: list[tuple[int, int]], horizon: Horizon, reference: Reference) -> Iterator[Slot]:
+        """What fits on a date: a visit that others are in first, then a new one of each team."""
+        day = horizon.day(on)
+        for not_before, not_after in hours:
+            for team in reference.serving(VisitKind(ask.visit_kind)):
+                slot = _slot(ask, on, team, reference, not_before, not_after)
+                candidates: list[Slot] = [*(_joining(day, slot, ask) if ask.joins else ()), slot]
+                for candidate in candidates:
+                    after = book(day, candidate, reference)
+                    if after is not None:
+                        visit = after["visits"][candidate["visit_id"]]
+                        if not_before <= visit["start"] and visit["end"] <= not_after:
+                            chosen: Slot = {**candidate, "start": visit["start"], "end": visit["end"]}
+                            yield chosen
+
+
+def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
+    for visit_id, visit in shared_visits(day, slot):
+        if visit_id not in ask.refused and visit["team_id"] == slot["team_id"]:
+            joining: Slot = {**slot, "visit_id": visit_id, "visit_version": visit["version"]}
+            yield joining
+
+
+def _slot(  # noqa: PLR0917 - internal
+    ask: Ask, on: date, team: Team, reference: Reference, not_before: int, not_after: int
+) -> Slot:
+    """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""
+    most = reference.calendar.longest - team.travel_minutes
+    block = ask.block or (team.point_minutes if ask.visit_kind in PUBLIC_PLACE_KINDS else 0)
+    return {
+        "placement_id": ask.placement_id,
+        "request_id": ask.request_id,
+        "visit_id": ask.visit_id,
+        "day": on.isoformat(),
+        "team_id": team.team_id,
+        "minutes": min(ask.minutes, most),
+        "block": min(block, most),
+        "not_before": not_before,
+        "not_after": not_after,
+        "visit_kind": ask.visit_kind,
+        "village_code": ask.village_code,
+        "point": ask.point,
+        "items": list(ask.items),
+        "joins": ask.joins,
+        "move": ask.move,
+        "reason": ask.reason,
+        "visit_version": ask.visit_version,
+    }
+
+
+def _hours(ask: Ask, on: date) -> list[tuple[int, int]]:
+    return [(start, end) for weekday, start, end in ask.availability if weekday == on.isoweekday()]

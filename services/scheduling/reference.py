@@ -1,0 +1,174 @@
+"""What the office decides and may change: teams, points, hours; and the minutes per service. Data files with their models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pelangi.chassis.store import Collection, Document
+from pelangi.contracts.codes import Need, ServiceKind, VisitKind
+from services.scheduling.calendar import Calendar
+
+REFERENCE = "reference"
+
+
+class Table(BaseModel):
+    """Base: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Team(Table):
+    """Who goes out, or sits at the counter.
+
+    travel_minutes: allowed before every visit. point_minutes: length of a visit at a point, which many requests share.
+    """
+
+    team_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")]
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    visit_kinds: Annotated[list[VisitKind], Field(min_length=1)]
+    officers: Annotated[int, Field(ge=1, le=50)]
+    travel_minutes: Annotated[int, Field(ge=0, le=120)]
+    home_visits_per_day: Annotated[int, Field(ge=0, le=50)]
+    point_minutes: Annotated[int, Field(ge=0, le=720)]
+
+
+class Teams(Table):
+    teams: Annotated[list[Team], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Teams":
+        if len({t.team_id for t in self.teams}) < len(self.teams):
+            raise ValueError("a team_id occurs twice")
+        return self
+
+
+class Point(Table):
+    """A public place of the office's own list: the only kind of place that a public event may name."""
+
+    point_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")]
+    village_code: Annotated[str, Field(pattern=r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}$")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^0-9]*([0-9]{1,5}[^0-9]+)*[0-9]{0,5}$")]
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+
+class Points(Table):
+    points: Annotated[list[Point], Field(max_length=1000)]
+
+    def of(self, village_code: str) -> dict[str, Any] | None:
+        """Name and coordinates (5 decimals) of the point of a kelurahan; None where none is listed."""
+        for point in self.points:
+            if point.village_code == village_code:
+                return {"name": point.name, "lat": round(point.lat, 5), "lon": round(point.lon, 5)}
+        return None
+
+
+class Break(Table):
+    """No visit may touch it. weekday: ISO, 1 = Monday."""
+
+    weekday: Annotated[int, Field(ge=1, le=7)]
+    start: time
+    end: time
+
+
+class Hours(Table):
+    """The team's hours and the city's own closing days; holidays are known to the chassis."""
+
+    open: time
+    close: time
+    breaks: list[Break]
+    closed_days: Annotated[list[date], Field(max_length=1000)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Hours":
+        if self.open >= self.close or any(b.start >= b.end for b in self.breaks):
+            raise ValueError("ends before it starts")
+        return self
+
+    def calendar(self) -> Calendar:
+        """The calendar of these hours."""
+        breaks = tuple((b.weekday, _minute(b.start), _minute(b.end)) for b in self.breaks)
+        return Calendar(_minute(self.open), _minute(self.close), breaks, frozenset(self.closed_days))
+
+
+class ServiceMinutes(Table):
+    """Minutes on site per service and person; every service must be in it."""
+
+    minutes: dict[ServiceKind, Annotated[int, Field(ge=1, le=240)]]
+    slow_factor: Annotated[int, Field(ge=1, le=10)]
+    slow_needs: list[Need]
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ServiceMinutes":
+        if missing := set(ServiceKind) - self.minutes.keys():
+            raise ValueError(f"no minutes for {sorted(missing)}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The tables as they stand now."""
+
+    teams: Teams
+    points: Points
+    calendar: Calendar
+
+    def serving(self, kind: VisitKind) -> list[Team]:
+        """The teams that make visits of this kind, in the order of the table."""
+        return [t for t in self.teams.teams if kind in t.visit_kinds]
+
+    def team(self, team_id: str) -> Team | None:
+        """The team, if it still exists."""
+        return next((t for t in self.teams.teams if t.team_id == team_id), None)
+
+
+TABLES: dict[str, type[Table]] = {"teams": Teams, "points": Points, "calendar": Hours}
+"""The tables that can be changed over HTTP, by name."""
+
+
+@cache
+def service_minutes() -> ServiceMinutes:
+    """The minutes per service as committed."""
+    return ServiceMinutes.model_validate(_file("services"))
+
+
+@cache
+def defaults() -> dict[str, Document]:
+    """The documents that a new deployment starts with."""
+    return {
+        name: {"_id": name, "version": 1, "value": model.model_validate(_file(name)).model_dump(mode="json")}
+        for name, model in TABLES.items()
+    }
+
+
+async def seed(collection: Collection) -> None:
+    """Put the tables there unless they are; what the office changed since stays."""
+    known = await collection.get_many(list(TABLES))
+    for name, document in defaults().items():
+        if name not in known:
+            await collection.insert(document)
+
+
+async def read_reference(collection: Collection) -> Reference:
+    """The tables as they stand; the committed ones where they are not stored yet."""
+    return as_reference({**defaults(), **await collection.get_many(list(TABLES))})
+
+
+def as_reference(documents: Mapping[str, Document]) -> Reference:
+    """The tables in these documents."""
+    teams, points, hours = (TABLES[n].model_validate(documents[n]["value"]) for n in ("teams", "points", "calendar"))
+    return Reference(cast(Teams, teams), cast(Points, points), cast(Hours, hours).calendar())
+
+
+def _file(name: str) -> Any:
+    return yaml.safe_load((files(__package__) / "data" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def _minute(moment: time) -> int:
+    return moment.hour * 60 + moment.minute

@@ -1,0 +1,67 @@
+"""Teams, calendar and points, which the office may change; and the plan of a day."""
+
+from datetime import date
+from typing import Any, cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from pelangi.chassis.commands import Answer, Command, execute, recall
+from pelangi.chassis.service import Runtime
+from pelangi.chassis.store import Document
+from pelangi.chassis.web import etag, idempotency_key, if_match, read_body, validate
+from services.scheduling import store, views
+from services.scheduling.bodies import documented
+from services.scheduling.days import Day
+from services.scheduling.reference import TABLES, Table, defaults, read_reference
+from services.scheduling.work import Work
+
+
+def add_tables(router: APIRouter, runtime: Runtime) -> None:
+    """GET and PUT of each table."""
+    for name, model in TABLES.items():
+        _add_table(router, runtime, name, model)
+
+
+def _add_table(router: APIRouter, runtime: Runtime, name: str, model: type[Table]) -> None:
+    collection = Work.of(runtime).reference
+
+    async def read() -> Document:
+        return await collection.get(name) or defaults()[name]
+
+    @router.get(f"/v1/{name}", name=f"get_{name}")
+    async def get_table() -> Response:
+        """The table as it stands; `ETag` is its version."""
+        document = await read()
+        return JSONResponse(document["value"], headers={"ETag": etag(document["version"])})
+
+    @router.put(f"/v1/{name}", name=f"put_{name}", openapi_extra=documented(model))
+    async def put_table(request: Request) -> Response:
+        """Replace the table. Visits that have a date keep it."""
+        key = idempotency_key(request)
+        raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
+        command = Command(key, raw.digest)
+        if (known := recall(await read(), command)) is not None:  # a repeated call is answered before its precondition
+            return known.response()
+        command = Command(key, raw.digest, if_match=if_match(request))
+
+        def transition(document: Any) -> tuple[Any, Answer]:
+            value = validate(model, raw.value).model_dump(mode="json")
+            return {**document, "value": value}, Answer.of(200, value)
+
+        answer = await execute(collection, name, command, transition, clock=runtime.clock)
+        runtime.written.set()
+        return answer.response()
+
+
+def add_plans(router: APIRouter, runtime: Runtime) -> None:
+    """GET the plan of a date."""
+    work = Work.of(runtime)
+
+    @router.get("/v1/plans/{on}")
+    async def get_plan(on: date) -> Response:
+        """Teams, visits, order, times, travel; and who is not placed, and why."""
+        day = cast(Day | None, await work.days.get(on.isoformat()))
+        waiting = [(c["_id"], "WAITING") for c in await store.waiting(runtime.cases)]
+        review = [(c["_id"], "REVIEW") for c in await store.in_review(runtime.cases)]
+        return JSONResponse(views.plan(on, day, await read_reference(work.reference), [*review, *waiting]))

@@ -1,0 +1,82 @@
+"""Calls on a request: how it stands here, which windows could be offered, another visit."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from pelangi.chassis.commands import Answer, Command, execute
+from pelangi.chassis.service import Runtime
+from pelangi.chassis.web import FieldError, Problem, idempotency_key, invalid, not_found, read_body, validate
+from services.scheduling import model, views
+from services.scheduling.bodies import AnotherVisit, documented
+from services.scheduling.case import Case, is_plannable, items_to_visit, live_items, open_visit
+from services.scheduling.planner.first_fit import FirstFit
+from services.scheduling.planning import Outlook, ask_for
+from services.scheduling.reference import read_reference
+from services.scheduling.work import Work
+
+
+def add_requests(router: APIRouter, runtime: Runtime) -> None:
+    """GET a request, GET its possible windows, POST another visit."""
+    work, clock = Work.of(runtime), runtime.clock
+
+    @router.get("/v1/requests/{request_id}")
+    async def get_request(request_id: UUID) -> Response:
+        """The request's visits, and whether it needs one."""
+        return JSONResponse(views.request(await _read(runtime, request_id)))
+
+    @router.get("/v1/requests/{request_id}/windows")
+    async def get_windows(request_id: UUID, count: int = Query(3, ge=1, le=20)) -> Response:
+        """Proposals for the desk: the first days with room; nothing is booked."""
+        case = await _read(runtime, request_id)
+        if not is_plannable(case) or not items_to_visit(case):
+            return JSONResponse({"request_id": case["_id"], "windows": []})
+        reference = await read_reference(work.reference)
+        outlook, planner, ask = Outlook.ahead(work.days, reference, clock.now()), FirstFit(), ask_for(case, reference)
+        slots = planner.proposals(ask, outlook.horizon, reference, count)
+        while len(slots) < count and await outlook.read_on():
+            slots = planner.proposals(ask, outlook.horizon, reference, count)
+        return JSONResponse({"request_id": case["_id"], "windows": [views.proposal(s) for s in slots]})
+
+    @router.post("/v1/requests/{request_id}/visits", status_code=202, openapi_extra=documented(AnotherVisit))
+    async def ask_another_visit(request_id: UUID, request: Request) -> Response:
+        """These items need a visit (again); the planner finds the date."""
+        key = idempotency_key(request)
+        raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
+        command = Command(key, raw.digest, traceparent=request.headers.get("traceparent", ""))
+
+        def transition(case: Any) -> tuple[Any, Answer]:
+            if not case["version"]:
+                raise not_found()
+            after = _asked_again(case, validate(AnotherVisit, raw.value), clock.now())
+            return after, Answer.of(202, {"request_id": after["_id"], "needs_visit": "needs_visit_since" in after})
+
+        answer = await execute(runtime.cases, str(request_id), command, transition, clock=clock)
+        runtime.written.set()
+        return answer.response()
+
+
+def _asked_again(case: Case, body: AnotherVisit, now: Any) -> Case:
+    if not is_plannable(case):
+        raise Problem(409, "state", "Permohonan tidak dapat dijadwalkan. / The request cannot be planned now.")
+    live = {i["item_id"] for i in live_items(case)}
+    unknown = [
+        FieldError(f"#/items/{at}", "unknown_item", "Bukan butir terbuka. / Not an open item of this request.")
+        for at, item in enumerate(body.items)
+        if item not in live
+    ]
+    if unknown:
+        raise invalid(unknown)
+    visit = open_visit(case)
+    if visit and {i["item_id"] for i in visit["items"]} & set(body.items):
+        raise Problem(409, "state", "Sudah ada kunjungan. / A visit is planned for it already.")
+    return model.ask_again(case, list(body.items), now)
+
+
+async def _read(runtime: Runtime, request_id: UUID) -> Case:
+    case = await runtime.cases.get(str(request_id))
+    if case is None:
+        raise not_found()
+    return cast(Case, case)

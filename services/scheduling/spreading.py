@@ -1,0 +1,118 @@
+"""After a team's call was written in the day and answered: the cases of the visit's members follow it.
+
+Begun by whoever took the call, finished by the leader from the index of unspread visits. Each case follows a (visit, version)
+once: `model.follow` is a no-op the second time.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from pelangi.chassis.clock import Clock
+from pelangi.chassis.crash import crash_point
+from pelangi.chassis.ids import random_claim
+from pelangi.chassis.store import Collection
+from services.scheduling import lifecycle, model
+from services.scheduling.booking import Booker
+from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, trace_of, wanted
+from services.scheduling.days import MOVED, Day, DayVisit
+from services.scheduling.fold import fold
+from services.scheduling.metrics import ENDED
+from services.scheduling.reference import read_reference
+from services.scheduling.store import unspread_days
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Spreader:
+    """Makes cases follow their visits."""
+
+    cases: Collection
+    days: Collection
+    reference: Collection
+    clock: Clock
+    booker: Booker
+
+    async def all(self) -> int:
+        """Finish what others began; how many visits that were."""
+        count = 0
+        for day in await unspread_days(self.days):
+            for visit_id in day["unspread"]:
+                await self.visit(day, visit_id)
+                count += 1
+        return count
+
+    async def visit(self, day: Day, visit_id: str) -> None:
+        """All members of a visit follow it, then the day knows that they did."""
+        visit = day["visits"][visit_id]
+        known = cast(dict[str, Case], await self.cases.get_many(list(visit["members"])))
+        if visit["status"] == MOVED:
+            if not await self._move(day, visit_id, known):
+                return
+        else:
+            await self.booker.hold_members(known.values(), day)
+            await self._follow(day, visit_id, known)
+        await fold(self.days, {day["_id"]: partial(_spread, visit_id, visit["version"])}, clock=self.clock)
+
+    async def _follow(self, day: Day, visit_id: str, known: Mapping[str, Case]) -> None:
+        seen = lifecycle.seen(day, visit_id)
+        await self._fold_first_then_rest(known, lambda case: model.follow(case, seen, self.clock.now()))
+        if seen.status in model.ENDED:
+            ENDED.labels(seen.status).inc()
+
+    async def _move(self, day: Day, visit_id: str, known: dict[str, Case]) -> bool:
+        """Every member takes a place of its own in the visit's new day; for whom there is none, the planner finds another visit.
+
+        False where somebody else is at the booking of a member: this visit is to be looked at again.
+        """
+        visit, reference = day["visits"][visit_id], await read_reference(self.reference)
+        if unfinished := [c for c in known.values() if wanted(c)]:
+            await self.booker.finish(unfinished, reference)
+            known = cast(dict[str, Case], await self.cases.get_many(list(known)))
+        behind = {i: c for i, c in known.items() if _is_behind(c, visit_id, visit)}
+        slots = [_member_slot(c, visit, day) for c in behind.values()]
+        for some in (slots[:1], slots[1:]):
+            if some:
+                await self.booker.place(some, reference, behind)
+            crash_point("visit.after-first-member")
+        now = self.clock.now()
+        parted: dict[str, Callable[[Case], Case]] = {
+            i: lambda case: model.part(case, visit_id, visit["version"], visit.get("reason"), now) for i in behind
+        }
+        after = await fold(self.cases, parted, clock=self.clock, trace=trace_of) if parted else {}
+        return not any(_is_behind(c, visit_id, visit) for c in after.values())
+
+    async def _fold_first_then_rest(self, known: Mapping[str, Case], transition: Callable[[Case], Case]) -> None:
+        members = list(known)
+        for some in (members[:1], members[1:]):
+            if some:
+                await fold(self.cases, dict.fromkeys(some, transition), clock=self.clock, known=known, trace=trace_of)
+            crash_point("visit.after-first-member")
+
+
+def _spread(visit_id: str, version: int, day: Day) -> Day:
+    return lifecycle.spread(day, visit_id, version)
+
+
+def _is_behind(case: Case, visit_id: str, visit: DayVisit) -> bool:
+    """Whether the case is still in the visit as it was before it moved."""
+    mine = find_visit(case, visit_id)
+    return mine is not None and mine["version"] < visit["version"] and mine["status"] in NOT_STARTED
+
+
+def _member_slot(case: Case, visit: DayVisit, day: Day) -> Slot:
+    """One member's share of the place that the visit moves to."""
+    old = held(case)
+    assert old is not None, "a visit that has not started is held"
+    booking = day["bookings"].get(old["placement_id"])
+    return {
+        **visit["moved_to"],
+        "placement_id": random_claim(),
+        "request_id": case["_id"],
+        "items": old["items"],
+        "minutes": booking["minutes"] if booking else old["minutes"],
+        "reason": visit.get("reason"),
+    }

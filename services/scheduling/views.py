@@ -1,0 +1,138 @@
+"""What HTTP shows of visits, requests and plans. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitStatus
+from services.scheduling.announce import place_of, window
+from services.scheduling.calendar import moment
+from services.scheduling.case import Case, CaseVisit, Slot, failed_attempts, find_visit, in_review, is_over, needs_visit
+from services.scheduling.days import MOVED, VACATED, Day, DayVisit
+from services.scheduling.reference import Reference
+
+
+def visit(day: Day, visit_id: str, cases: Mapping[str, Case]) -> dict[str, Any]:
+    """A visit for its team: when, where, whom, what."""
+    v = day["visits"][visit_id]
+    return {
+        "visit_id": visit_id,
+        "date": v["moved_to"]["day"] if v["status"] == MOVED and v["members"] else day["_id"],
+        "status": _status(v),
+        "version": v["version"],
+        "visit_kind": v["visit_kind"],
+        "team_id": v["team_id"],
+        "window": _window(day["_id"], v["start"], v["end"]),
+        "place": _place(visit_id, v, cases),
+        "reason": v.get("reason"),
+        "members": [{"request_id": r, "items": [_plain(i) for i in m["items"]]} for r, m in v["members"].items()],
+        "items": [
+            {
+                "item_id": i["item_id"],
+                "request_id": request_id,
+                "service_kind": i["service_kind"],
+                **v.get("outcomes", {}).get(i["item_id"], {"outcome": None, "reason": None}),
+            }
+            for request_id, m in v["members"].items()
+            for i in m["items"]
+        ],
+    }
+
+
+def request(case: Case) -> dict[str, Any]:
+    """A request as scheduling sees it."""
+    return {
+        "request_id": case["_id"],
+        "details_version": case.get("details_version"),
+        "closed": is_over(case),
+        "needs_visit": needs_visit(case),
+        "failed_attempts": failed_attempts(case),
+        "review": in_review(case) and not is_over(case),
+        "visits": [_visit_of_request(v) for v in case.get("visits", [])],
+    }
+
+
+def proposal(slot: Slot) -> dict[str, Any]:
+    """A window that the desk may offer; nothing is booked."""
+    return {"date": slot["day"], "team_id": slot["team_id"], "window": _window(slot["day"], slot["start"], slot["end"])}
+
+
+def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """A day's plan: who goes where in which order, and who has no date, and why."""
+    visits = sorted((day or {}).get("visits", {}).items(), key=lambda pair: pair[1]["start"])
+    standing = [(visit_id, v) for visit_id, v in visits if v["status"] not in VACATED]
+    known = [t.team_id for t in reference.teams.teams]
+    teams = [*known, *sorted({v["team_id"] for _, v in standing} - set(known))]
+    return {
+        "date": on.isoformat(),
+        "working_day": reference.calendar.works(on),
+        "teams": [
+            {"team_id": t, "visits": [_planned(on, i, v, reference) for i, v in standing if v["team_id"] == t]} for t in teams
+        ],
+        "not_placed": [{"request_id": r, "reason": why} for r, why in not_placed],
+    }
+
+
+def _planned(on: date, visit_id: str, v: DayVisit, reference: Reference) -> dict[str, Any]:
+    team = reference.team(v["team_id"])
+    return {
+        "visit_id": visit_id,
+        "visit_kind": v["visit_kind"],
+        "status": v["status"],
+        "window": _window(on.isoformat(), v["start"], v["end"]),
+        "travel_minutes": team.travel_minutes if team else 0,
+        "village_code": v["village_code"],
+        "requests": len(v["members"]),
+        "items": sum(len(m["items"]) for m in v["members"].values()),
+    }
+
+
+def _visit_of_request(v: CaseVisit) -> dict[str, Any]:
+    return {
+        "visit_id": v["visit_id"],
+        "date": v["date"],
+        "status": v["status"],
+        "revision": v["revision"],
+        "visit_kind": v["visit_kind"],
+        "team_id": v["team_id"],
+        "window": window(v).model_dump(mode="json"),
+        "items": [
+            {
+                "item_id": i["item_id"],
+                "service_kind": i["service_kind"],
+                "outcome": i.get("outcome"),
+                "reason": i.get("reason"),
+            }
+            for i in v["items"]
+        ],
+        "reason": v["reason"],
+    }
+
+
+def _status(v: DayVisit) -> str:
+    """A moved visit is planned for its new day while members are on their way there; afterwards its new day speaks for it."""
+    if v["status"] == MOVED:
+        return VisitStatus.PLANNED if v["members"] else VisitStatus.CANCELLED
+    return v["status"]
+
+
+def _place(visit_id: str, v: DayVisit, cases: Mapping[str, Case]) -> dict[str, Any]:
+    """From the office's list, or from the request that the visit is for."""
+    for request_id in v["members"]:
+        case = cases.get(request_id)
+        mine = find_visit(case, visit_id) if case else None
+        if case and mine:
+            return place_of(case, mine).model_dump(mode="json")
+    point = v["point"] if v["visit_kind"] in PUBLIC_PLACE_KINDS else None
+    known = {"address": point["name"], "lat": point["lat"], "lon": point["lon"]} if point else {}
+    empty = dict.fromkeys(("rt", "rw", "address", "landmark", "lat", "lon"))
+    return {"visit_kind": v["visit_kind"], "village_code": v["village_code"], **empty, **known}
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: item[k] for k in ("item_id", "service_kind", "person_ref")}
+
+
+def _window(day: str, start: int, end: int) -> dict[str, str]:
+    on = date.fromisoformat(day)
+    return {"start": moment(on, start).isoformat(), "end": moment(on, end).isoformat()}

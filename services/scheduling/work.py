@@ -1,0 +1,48 @@
+"""The workers over one runtime: built here for the routes and for the timers alike."""
+
+from dataclasses import dataclass
+
+from pelangi.chassis.service import Runtime
+from pelangi.chassis.store import Collection
+from services.scheduling.booking import Booker
+from services.scheduling.planning import Round
+from services.scheduling.reference import REFERENCE, read_reference
+from services.scheduling.spreading import Spreader
+from services.scheduling.store import DAYS
+from services.scheduling.sweeper import Sweeper
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Booker, spreader, planner and sweeper, and the collections beside the cases."""
+
+    runtime: Runtime
+    days: Collection
+    reference: Collection
+    booker: Booker
+    spreader: Spreader
+    planner: Round
+    sweeper: Sweeper
+
+    @classmethod
+    def of(cls, runtime: Runtime) -> "Work":
+        days, reference = runtime.store.collection(DAYS), runtime.store.collection(REFERENCE)
+        cases, clock = runtime.cases, runtime.clock
+        booker = Booker(cases, days, clock)
+        return cls(
+            runtime=runtime,
+            days=days,
+            reference=reference,
+            booker=booker,
+            spreader=Spreader(cases, days, reference, clock, booker),
+            planner=Round(cases, days, reference, clock, runtime.written, booker),
+            sweeper=Sweeper(cases, days, clock),
+        )
+
+    async def finish(self) -> None:
+        """What calls and dead processes left to do: members that have not followed, bookings under way, places let go of."""
+        spread = await self.spreader.all()
+        resumed = await self.booker.resume(await read_reference(self.reference))
+        released = await self.booker.release()
+        if spread or resumed or released:
+            self.runtime.written.set()
