@@ -119,7 +119,7 @@ class Kafka:
 
     def _format(self, data: Path) -> None:
         properties = self._write(self.folder / "format.properties", data)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = base64.b64encode(uuid.uuid4().bytes, b"__").decode().rstrip("=")  # a leading "-" would be read as an option
         user = f"SCRAM-SHA-512=[name={ADMIN},password={self.admin_password}]"
         tool = self._java("kafka.tools.StorageTool", "format", "-t", f"{cluster}", "-c", str(properties), "--add-scram", user)
         run = subprocess.run(leashed(tool), check=False, capture_output=True, text=True)  # noqa: S603  # a fixed command

@@ -178,10 +178,7 @@ def final_outcome(case: Case) -> ClosingOutcome | None:
     done = sum(outcome == ItemOutcome.DONE for outcome in outcomes)
     if done == len(outcomes):
         return ClosingOutcome.COMPLETED
-    if done:
-        return ClosingOutcome.PARTIAL
-    withdrawn = all(outcome == ItemOutcome.WITHDRAWN for outcome in outcomes)
-    return ClosingOutcome.WITHDRAWN if withdrawn else ClosingOutcome.REJECTED
+    return ClosingOutcome.PARTIAL if done else ClosingOutcome.REJECTED
 
 
 def derive_status(case: Case) -> RequestStatus:

@@ -142,6 +142,8 @@ def _evaluate(expression: Any, document: Document, this: Mapping[str, Any]) -> A
     ((operator, operand),) = expression.items()
     if operator == "$filter":
         return [e for e in _evaluate(operand["input"], document, this) or [] if _evaluate(operand["cond"], document, e)]
+    if operator == "$map":
+        return [_evaluate(operand["in"], document, e) for e in _evaluate(operand["input"], document, this) or []]
     if operator == "$cond":
         return _evaluate(operand[1 if _evaluate(operand[0], document, this) else 2], document, this)
     arguments = _evaluate(operand, document, this)
