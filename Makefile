@@ -26,7 +26,7 @@ up: setup ## run everything on this machine; Ctrl-C ends it
 test: setup tools ## all tests, on real Kafka and a real store
 	$(BIN)/python -m pytest
 
-check: setup ## style, types, boundaries, contracts, deployment files
+check: setup tools ## style, types, boundaries, contracts, deployment files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -43,6 +43,7 @@ contracts: setup ## write contracts/ from the models
 lock: ## pin the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --upgrade --quiet --output-file requirements.lock
+	sh deploy/docker/lock.sh
 
 clean: ## forget this machine's data and caches
 	rm -rf .data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

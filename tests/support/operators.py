@@ -140,10 +140,11 @@ def _evaluate(expression: Any, document: Document, this: Mapping[str, Any]) -> A
     if not isinstance(expression, Mapping):
         return expression
     ((operator, operand),) = expression.items()
-    if operator == "$filter":
-        return [e for e in _evaluate(operand["input"], document, this) or [] if _evaluate(operand["cond"], document, e)]
-    if operator == "$map":
-        return [_evaluate(operand["in"], document, e) for e in _evaluate(operand["input"], document, this) or []]
+    if operator in {"$filter", "$map"}:
+        elements = _evaluate(operand["input"], document, this) or []
+        keep, map_ = operand.get("cond", True), operand.get("in", "$$this")
+        kept = [e for e in elements if _evaluate(keep, document, e)]
+        return kept if operator == "$filter" else [_evaluate(map_, document, e) for e in kept]
     if operator == "$cond":
         return _evaluate(operand[1 if _evaluate(operand[0], document, this) else 2], document, this)
     arguments = _evaluate(operand, document, this)

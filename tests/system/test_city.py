@@ -1,0 +1,118 @@
+"""The main job, end to end: all processes, real Kafka, the synthetic city, the checker."""
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pelangi.local.private import PrivateStack
+from tests.support.city import SERVICES, simulate
+
+REQUESTS = 40
+EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber_python"
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateStack, int, str]]:
+    """A stack in which forty requests were simulated and checked."""
+    with PrivateStack(tmp_path_factory.mktemp("city")) as stack:
+        code, output = simulate(stack, "--requests", str(REQUESTS), "--seed", "7", "--check")
+        yield stack, code, output
+
+
+def test_every_request_reaches_its_lawful_end(city: tuple[PrivateStack, int, str]) -> None:
+    _, code, output = city
+    assert code == 0, output
+    assert f"{REQUESTS} accepted" in output
+    assert "nothing lost, doubled, differing or stranded" in output
+
+
+def test_a_strangers_state_equals_what_http_says(city: tuple[PrivateStack, int, str], tmp_path: Path) -> None:
+    stack, _, _ = city
+    folder = shutil.copytree(EXAMPLE, tmp_path / "subscriber")
+    argv = [sys.executable, "subscriber.py", "--bootstrap", stack.bootstrap, "--once", "--state", str(tmp_path / "state.json")]
+    subprocess.run(argv, cwd=folder, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": ""})
+    state = json.loads((tmp_path / "state.json").read_text())
+    view = runpy.run_path(str(folder / "fold.py"))["view"]
+    folded = {request_id: view(known) for request_id, known in state.items()}
+    listed: dict[str, str] = {}
+    path = "/v1/requests"
+    while path:
+        answer = httpx.get(stack.url("intake") + path)
+        listed |= {row["request_id"]: row["status"] for row in answer.json()["requests"]}
+        path = answer.links.get("next", {}).get("url", "")
+    assert len(listed) == REQUESTS
+    assert folded.keys() == listed.keys()
+    for request_id, status in listed.items():
+        seen = folded[request_id]
+        assert seen["status"] == ("OPEN" if status == "NEEDS_INFO" else f"CLOSED {status}"), request_id
+        if status not in ("NEEDS_INFO", "OUT_OF_AREA"):
+            items = httpx.get(f"{stack.url('issuance')}/v1/requests/{request_id}/documents").json()["items"]
+            assert seen["items"] == {i["item_id"]: i["status"] for i in items if i["status"] not in ("OPEN", "ENDED")}
+
+
+# the metrics the issue names, and the services that must show them
+EVERYWHERE = (
+    "pelangi_records_total",
+    "pelangi_batch_records_count",
+    "pelangi_offset_commits_total",
+    "pelangi_rebalances_total",
+    "pelangi_event_age_seconds_count",
+    "pelangi_http_request_seconds_count",
+    "pelangi_database_commands_total",
+    "pelangi_leader",
+)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_metrics_have_moved(city: tuple[PrivateStack, int, str], service: str) -> None:
+    stack, _, _ = city
+    text = httpx.get(stack.url(service) + "/metrics").text
+    values = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            values[name.partition("{")[0]] = values.get(name.partition("{")[0], 0.0) + float(value)
+    still = [name for name in EVERYWHERE if not values.get(name)]
+    assert not still
+    assert "pelangi_consumer_lag_records" in values
+    assert "pelangi_outbox_oldest_age_seconds" in values
+    if service != "notify":
+        assert values["pelangi_events_sent_total"] > 0
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_documents_itself_offline(city: tuple[PrivateStack, int, str], service: str) -> None:
+    stack, _, _ = city
+    base = stack.url(service)
+    assert httpx.get(base + "/openapi.json").json()["openapi"].startswith("3.1")
+    page = httpx.get(base + "/docs").text
+    assert "http://" not in page and "https://" not in page
+    assert httpx.get(base + "/asyncapi.json").json()["asyncapi"].startswith("3.")
+    assert httpx.get(base + "/healthz/live").status_code == 200
+
+
+def test_nothing_personal_in_the_logs(city: tuple[PrivateStack, int, str]) -> None:
+    """Names, phones, NIKs and addresses of the synthetic people appear in no log line."""
+    stack, _, _ = city
+    seen = set()
+    for request_id in _request_ids(stack)[:REQUESTS]:
+        body = httpx.get(f"{stack.url('intake')}/v1/requests/{request_id}").json()
+        people = [body["requester"], *body["persons"]]
+        seen |= {p[k] for p in people for k in ("name", "phone", "email", "nik") if p.get(k)}
+        seen |= {v for v in (body["place"].get("address"), body.get("receipt_code")) if v}
+    assert len(seen) > REQUESTS
+    for log in (stack.folder / "log").glob("*.log"):
+        text = log.read_text(errors="replace")
+        assert [value for value in seen if value in text] == [], log.name
+
+
+def _request_ids(stack: PrivateStack) -> list[str]:
+    return [row["request_id"] for row in httpx.get(stack.url("intake") + "/v1/requests").json()["requests"]]

@@ -1,0 +1,227 @@
+"""What a body must fulfil, and what never blocks it."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pelangi.chassis.web import Problem, validate
+from pelangi.contracts.codes import ServiceKind
+from pelangi.contracts.request import RequestBody
+from services.intake import rules
+from services.intake.catalogue import catalogue, due_on
+from tests.support.bodies import KERAMAT, body, persons
+
+NOW = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)
+
+
+def model(**changes: Any) -> RequestBody:
+    return validate(RequestBody, body(**changes))
+
+
+def codes(**changes: Any) -> dict[str, str]:
+    """The broken rules by pointer."""
+    try:
+        return {e.pointer: e.code for e in rules.errors(model(**changes))}
+    except Problem as problem:
+        return {e.pointer: e.code for e in problem.errors}
+
+
+def test_a_minimal_body_is_enough() -> None:
+    minimal = {
+        "channel": "WALK_IN",
+        "requester": {"kind": "SELF"},
+        "persons": [{"services": ["KIA"]}],
+        "place": {"visit_kind": "HOME", "village_code": KERAMAT},
+    }
+    assert rules.errors(validate(RequestBody, minimal)) == []
+
+
+def test_ref_defaults_to_the_position_and_is_unique() -> None:
+    assert [p.ref for p in model(persons=persons(2, ["KIA"])).persons] == ["1", "2"]
+    assert codes(persons=[{"ref": "2", "services": ["KIA"]}, {"services": ["KIA"]}]) == {"#/persons/1/ref": "ref_not_unique"}
+    assert codes(persons=[{"ref": "a b", "services": ["KIA"]}]) == {"#/persons/0/ref": "string_pattern_mismatch"}
+
+
+def test_sizes() -> None:
+    assert codes(persons=persons(100, ["KIA", "KK_NEW", "KTP_NEW"])) == {}
+    assert codes(persons=persons(101, ["KIA"])) == {"#/persons": "too_many_items"}
+    assert codes(persons=[*persons(99, ["KIA", "KK_NEW", "KTP_NEW"]), *persons(1, ["KIA", "KK_NEW", "KTP_NEW", "MOVE_IN"])]) == {
+        "#/persons": "too_many_items"
+    }
+    assert codes(persons=[]) == {"#/persons": "too_short"}
+    assert codes(persons=[{"services": []}]) == {"#/persons/0/services": "too_short"}
+
+
+def test_a_repeated_service() -> None:
+    assert codes(persons=[{"services": ["KIA", "KIA"]}]) == {"#/persons/0/services": "service_repeated"}
+
+
+@pytest.mark.parametrize(
+    ("window", "code"),
+    [
+        ({"weekday": 2, "start": "09:00", "end": "12:00"}, None),
+        ({"weekday": 2, "start": "12:00", "end": "12:00"}, "end_before_start"),
+        ({"weekday": 2, "start": "13:00", "end": "12:00"}, "end_before_start"),
+        ({"weekday": 2, "start": "09:00+07:00", "end": "12:00"}, "local_time"),
+        ({"weekday": 2, "start": "09:00", "end": "12:00Z"}, "local_time"),
+        ({"weekday": 0, "start": "09:00", "end": "12:00"}, "greater_than_equal"),
+        ({"weekday": 8, "start": "09:00", "end": "12:00"}, "less_than_equal"),
+        ({"weekday": 2, "start": "9", "end": "12:00"}, "time_parsing"),
+    ],
+)
+def test_availability(window: dict[str, Any], code: str | None) -> None:
+    found = codes(availability=[window])
+    assert list(found.values()) == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("village", "code"),
+    [
+        ("19.71.04.1009", None),
+        ("1971041009", None),
+        ("19.05.01.2001", None),  # outside the city: intake refers
+        ("3171010001", None),
+        ("19.71.99.9999", "village_unknown"),
+        ("1971999999", "village_unknown"),
+        ("19.71", "string_pattern_mismatch"),
+        ("Keramat", "string_pattern_mismatch"),
+        ("19.71.04.100९", "string_pattern_mismatch"),
+    ],
+)
+def test_village_code(village: str, code: str | None) -> None:
+    found = codes(place={"visit_kind": "HOME", "village_code": village})
+    assert found == ({"#/place/village_code": code} if code else {})
+
+
+@pytest.mark.parametrize(
+    ("nik", "good"),
+    [
+        ("1971010107510001", True),
+        ("1971.0101-0751 0001", True),
+        ("197101010751000", False),
+        ("１" * 16, False),
+        ("197101O107510001", False),
+    ],
+)
+def test_nik(nik: str, good: bool) -> None:
+    assert codes(persons=[{"nik": nik, "services": ["KIA"]}]) == ({} if good else {"#/persons/0/nik": "nik_format"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("0812-3456-7890", "+6281234567890"), ("62812 3456 7890", "+6281234567890"), ("+62 812.3456(7890)", "+6281234567890")],
+)
+def test_phones_in_any_usual_spelling(typed: str, kept: str) -> None:
+    assert model(requester={"kind": "SELF", "phone": typed}).requester.phone == kept
+
+
+@pytest.mark.parametrize("phone", ["", "nomor ibu", "0812", "+0812345678"])
+def test_what_is_no_phone(phone: str) -> None:
+    assert codes(requester={"kind": "SELF", "phone": phone}) == {"#/requester/phone": "string_pattern_mismatch"}
+
+
+def test_rt_and_rw_have_three_digits() -> None:
+    place = model(place={"visit_kind": "HOME", "village_code": KERAMAT, "rt": "3", "rw": "001"}).place
+    assert (place.rt, place.rw) == ("003", "001")
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["", "requester", "place", "persons.0", "persons.0.guardian", "companion", "deadline", "reach", "availability.0"],
+)
+def test_an_unknown_field_is_an_error_wherever_it_is(where: str) -> None:
+    full = body(
+        companion={"kind": "TKSK"},
+        deadline={"date": "2026-12-10", "reason": "AID"},
+        reach={"channel": "SMS"},
+        availability=[{"weekday": 1, "start": "09:00", "end": "10:00"}],
+        persons=[{"services": ["KIA"], "guardian": {"name": "Contoh"}}],
+    )
+    target: Any = full
+    for part in filter(None, where.split(".")):
+        target = target[int(part) if part.isdigit() else part]
+    target["adres"] = "x"
+    pointer = "#/" + "/".join([*filter(None, where.split(".")), "adres"])
+    assert codes(**full) == {pointer: "extra_forbidden"}
+
+
+def test_missing_says_what_to_bring_and_blocks_nothing() -> None:
+    def missing(**changes: Any) -> set[str]:
+        b = model(**changes)
+        assert rules.errors(b) == []
+        return {m.code for m in rules.missing(b, b.persons[0])}
+
+    assert missing() == {"NIK", "FAMILY_CARD_NUMBER"}
+    nothing = {"visit_kind": "HOME", "village_code": KERAMAT}
+    assert missing(requester={"kind": "SELF"}, persons=persons(1, ["KIA"]), place=nothing) == {
+        "NAME", "NIK", "FAMILY_CARD_NUMBER", "CONTACT", "ADDRESS"
+    }  # fmt: skip
+    everything = [{"name": "Contoh", "nik": "1971010107510001", "family_card_number": "1971010107510002", "services": ["KIA"]}]
+    assert missing(persons=everything) == set()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requester": {"kind": "SELF", "email": "a@b.id"}},
+        {"persons": [{"phone": "0812000000", "services": ["KIA"]}]},
+        {"persons": [{"guardian": {"phone": "0812000000"}, "services": ["KIA"]}]},
+        {"companion": {"kind": "TKSK", "email": "a@b.id"}},
+    ],
+)
+def test_any_contact_counts(changes: dict[str, Any]) -> None:
+    quiet: dict[str, Any] = {"requester": {"kind": "SELF"}}
+    assert rules.has_contact(model(**{**quiet, **changes}))
+    assert not rules.has_contact(model(**quiet))
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ({}, False),
+        ({"address": "x"}, True),
+        ({"landmark": "x"}, True),
+        ({"lat": 0.0, "lon": 0.0}, True),
+        ({"lat": -2.1}, False),
+        ({"rt": "1", "rw": "2"}, False),
+    ],
+)
+def test_any_way_to_the_place_counts(place: dict[str, Any], found: bool) -> None:
+    assert rules.has_address(model(place={"visit_kind": "HOME", "village_code": KERAMAT, **place})) is found
+
+
+def test_filled_at_is_clamped_with_a_warning() -> None:
+    def at(moment: datetime) -> tuple[datetime, list[str]]:
+        b = model(filled_at=moment.isoformat())
+        return rules.filled_at(b, NOW), [w.code for w in rules.warnings(b, NOW)]
+
+    assert at(NOW - timedelta(days=14)) == (NOW - timedelta(days=14), [])
+    assert at(NOW - timedelta(days=15)) == (NOW - timedelta(days=14), ["filled_at_clamped"])
+    assert at(NOW + timedelta(minutes=1)) == (NOW, ["filled_at_clamped"])
+    assert rules.filled_at(model(), NOW) == NOW
+    assert codes(filled_at="2026-11-24T09:10:00") == {"#/filled_at": "timezone_aware"}
+
+
+def test_a_deadline_in_the_past_is_a_warning() -> None:
+    def found(day: str) -> list[str]:
+        return [w.code for w in rules.warnings(model(deadline={"date": day, "reason": "AID"}), NOW)]
+
+    assert found("2026-11-24") == []
+    assert found("2026-11-23") == ["deadline_past"]
+
+
+def test_outside_the_city_is_a_warning_with_a_referral() -> None:
+    (warning,) = rules.warnings(model(place={"visit_kind": "HOME", "village_code": "19.05.01.2001"}), NOW)
+    assert (warning.pointer, warning.code) == ("#/place/village_code", "out_of_area")
+
+
+def test_due_on_is_the_longest_standard_time_in_working_days() -> None:
+    assert catalogue().standard_working_days.keys() == set(ServiceKind)
+    assert due_on(date(2026, 11, 2), [ServiceKind.KIA]) == date(2026, 11, 20)
+    assert due_on(date(2026, 11, 2), [ServiceKind.KIA, ServiceKind.BIRTH_CERT]) == date(2026, 12, 14)
+
+
+def test_due_on_steps_over_christmas_and_new_year() -> None:
+    """2026-12-23 plus one working day is 2026-12-28: the 24th is collective leave, the 25th Christmas."""
+    assert due_on(date(2026, 12, 4), [ServiceKind.KIA]) == date(2026, 12, 28)
