@@ -46,4 +46,3 @@ def test_every_leader_killed_and_one_process_of_each_paused(stack: PrivateStack)
                 time.sleep(PAUSE_S)
         code, output = finish(process, 400)
     assert code == 0, output
-
