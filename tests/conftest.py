@@ -14,6 +14,7 @@ from pelangi.local.database import Database
 from pelangi.local.kafka import ADMIN, Kafka
 from pelangi.local.mailbox import Mailbox
 from pelangi.local.process import Child, free_port
+from tests.support.browser import browser, page, photos  # noqa: F401 - fixtures
 
 
 class RunningKafka(Kafka):

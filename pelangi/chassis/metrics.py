@@ -21,6 +21,7 @@ COLLISIONS = Counter("pelangi_write_collisions_total", "Guarded writes that lost
 OUTBOX_PENDING = Gauge("pelangi_outbox_pending_cases", "Cases with events not sent yet (at most 500 are seen at a time)")
 OUTBOX_AGE = Gauge("pelangi_outbox_oldest_age_seconds", "Age of the oldest event not sent yet")
 EVENTS_SENT = Counter("pelangi_events_sent_total", "Events sent by the relay", ["type"])
+UNRENDERABLE = Counter("pelangi_unrenderable_cases_total", "Cases whose snapshot could not be rendered; they wait", ["error"])
 LEADER = Gauge("pelangi_leader", "1 while this process holds the lease")
 LEADERSHIP_FAILURES = Counter("pelangi_leadership_failures_total", "Times leading ended by a fault", ["error"])
 TIMER_FAILURES = Counter("pelangi_timer_failures_total", "Timer runs that failed", ["timer", "error"])

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.crash import crash_point
-from pelangi.chassis.metrics import EVENTS_SENT, OUTBOX_AGE, OUTBOX_PENDING
+from pelangi.chassis.metrics import EVENTS_SENT, OUTBOX_AGE, OUTBOX_PENDING, UNRENDERABLE
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.envelope import Envelope, event_id, to_headers
@@ -67,19 +67,30 @@ class Relay:
         OUTBOX_AGE.set((self.clock.wall() - pending[0]["pending_since"]).total_seconds() if pending else 0)
         if not pending:
             return 0
-        await self._send(producer, pending)
+        sendable = {case["_id"]: records for case in pending if (records := self._records_or_none(case)) is not None}
+        if not sendable:
+            return 0
+        await self._send(producer, [record for records in sendable.values() for record in records])
         crash_point("relay.after-commit")
-        await self._clear(pending)
-        return len(pending)
+        await self._clear([case for case in pending if case["_id"] in sendable])
+        return len(sendable)
 
-    async def _send(self, producer: AIOKafkaProducer, pending: Sequence[Document]) -> None:
-        records = [record for case in pending for record in self._records(case)]
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> None:
         async with producer.transaction():
             sends = [await producer.send(r.topic, r.value, key=r.key, headers=r.headers) for r in records]
             await asyncio.gather(*sends)
             crash_point("relay.after-send")
         for topic, count in Counter(r.topic for r in records).items():
             EVENTS_SENT.labels(topic).inc(count)
+
+    def _records_or_none(self, case: Document) -> list[Outgoing] | None:
+        """None for a case that cannot be rendered: a bug of ours, which keeps its row and holds up nobody else."""
+        try:
+            return self._records(case)
+        except Exception as error:  # noqa: BLE001 - counted, logged, and the row stays pending
+            UNRENDERABLE.labels(type(error).__name__).inc()
+            log.error("case cannot be rendered", extra={"request_id": case["_id"], "error": type(error).__name__})
+            return None
 
     def _records(self, case: Document) -> list[Outgoing]:
         """The case's events in outbox order; of each snapshot type one, rendered from the case as it was read."""
