@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from pelangi.contracts import codes
+from pelangi.contracts import codes, public
 
 LANGUAGES = ("id", "en")
 JAKARTA = ZoneInfo("Asia/Jakarta")
@@ -101,7 +101,7 @@ class Words:
         """A service as anybody with the receipt code may see it: data collection of vulnerable residents is advice."""
         known = set(codes.ServiceKind)
         kind = codes.ServiceKind(code) if code in known else codes.ServiceKind.CONSULTATION
-        return self.label("ServiceKind", codes.public_service_kind(kind))
+        return self.label("ServiceKind", public.public_service_kind(kind))
 
     def options(self, table: str) -> list[tuple[str, str]]:
         """All codes of a list with their labels, in its order."""

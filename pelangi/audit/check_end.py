@@ -5,17 +5,8 @@ from collections.abc import Iterator
 from pelangi.audit.catalogue import BY_ITEMS, OUTCOMES
 from pelangi.audit.history import Finding, RequestHistory
 from pelangi.contracts import events, topics
-from pelangi.contracts.codes import (
-    CITY_CODE,
-    OPEN_REQUEST_STATUSES,
-    ClosingOutcome,
-    ItemOutcome,
-    RequesterKind,
-    RequestStatus,
-    ServiceKind,
-    public_requester_kind,
-    public_service_kind,
-)
+from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, ClosingOutcome, ItemOutcome, RequesterKind, RequestStatus, ServiceKind
+from pelangi.contracts.public import CITY_CODE, public_requester_kind, public_service_kind
 
 _OPEN = frozenset(str(status) for status in OPEN_REQUEST_STATUSES)
 

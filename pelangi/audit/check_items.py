@@ -7,7 +7,8 @@ from pelangi.audit.catalogue import BY_ITEMS, CARDS, DOCUMENTS, ISSUED_STATUSES,
 from pelangi.audit.fold import DocumentState
 from pelangi.audit.history import Finding, Json, RequestHistory
 from pelangi.contracts import topics
-from pelangi.contracts.codes import ItemOutcome, ItemVisitOutcome, ServiceKind, public_service_kind
+from pelangi.contracts.codes import ItemOutcome, ItemVisitOutcome, ServiceKind
+from pelangi.contracts.public import public_service_kind
 
 _DOCUMENT_TOPICS = (topics.DOCUMENT_ISSUED, topics.DOCUMENT_HANDED_OVER, topics.DOCUMENT_WITHDRAWN)
 

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from pelangi.audit.history import Finding, Record, RequestHistory
 from pelangi.contracts import events, topics
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitKind, public_area_code
+from pelangi.contracts.codes import VisitKind
 from pelangi.contracts.envelope import JSON, SCHEMA_BASE, EnvelopeError, event_id, holds_sixteen_digits
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS, public_area_code
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _SEQUENCE = re.compile(r"[0-9]{10}")

@@ -7,15 +7,8 @@ from itertools import pairwise
 from pelangi.audit.fold import VisitState
 from pelangi.audit.history import Finding, Json, RequestHistory
 from pelangi.contracts import events, topics
-from pelangi.contracts.codes import (
-    ItemVisitOutcome,
-    RequestStatus,
-    ScheduleStatus,
-    ServiceKind,
-    VisitOutcome,
-    VisitStatus,
-    public_service_kind,
-)
+from pelangi.contracts.codes import ItemVisitOutcome, RequestStatus, ScheduleStatus, ServiceKind, VisitOutcome, VisitStatus
+from pelangi.contracts.public import public_service_kind
 
 _OPEN = frozenset({VisitStatus.PLANNED, VisitStatus.CONFIRMED, VisitStatus.EN_ROUTE, VisitStatus.ON_SITE})
 _NEVER_VISITED = frozenset({RequestStatus.OUT_OF_AREA, RequestStatus.NEEDS_INFO})

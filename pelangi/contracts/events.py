@@ -27,7 +27,6 @@ from pelangi.contracts.codes import (
     ItemOutcome,
     ItemVisitOutcome,
     PublicRequesterKind,
-    ReasonClass,
     RecipientClass,
     RequestStatus,
     ScheduleStatus,
@@ -38,6 +37,7 @@ from pelangi.contracts.codes import (
     WithdrawalReason,
 )
 from pelangi.contracts.envelope import holds_sixteen_digits
+from pelangi.contracts.reasons import ReasonClass
 
 UNKNOWN = "UNKNOWN"
 _READER = "reader"

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import PydanticCustomError
 
 from pelangi.contracts.codes import (
-    CITY_CODE,
     BirthDatePrecision,
     Channel,
     CompanionKind,
@@ -27,6 +26,7 @@ from pelangi.contracts.codes import (
     VisitKind,
     VulnerabilityCategory,
 )
+from pelangi.contracts.public import CITY_CODE
 from pelangi.contracts.regions import villages
 
 OWN_RULES = frozenset({"nik_format", "village_unknown", "local_time"})

@@ -11,7 +11,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pelangi.contracts.codes import (
     BirthDatePrecision,
     CompanionKind,
-    DeferralReason,
     GuardianRelation,
     ItemVisitOutcome,
     NikAbsenceReason,
@@ -25,6 +24,7 @@ from pelangi.contracts.codes import (
     VulnerabilityCategory,
 )
 from pelangi.contracts.events import Id, Window
+from pelangi.contracts.reasons import DeferralReason
 from pelangi.contracts.request import Availability, Deadline, RequestPlace
 
 

@@ -4,16 +4,7 @@ import random
 from datetime import date, timedelta
 from typing import Any
 
-from pelangi.contracts.codes import (
-    Channel,
-    CompanionKind,
-    DeadlineReason,
-    Need,
-    ReachChannel,
-    ReachTo,
-    RequesterKind,
-    VisitKind,
-)
+from pelangi.contracts.codes import Channel, CompanionKind, DeadlineReason, Need, ReachChannel, ReachTo, RequesterKind, VisitKind
 from pelangi.contracts.regions import Village, villages
 from pelangi.simulate import names, numbers
 from pelangi.simulate.draw import pick, stream

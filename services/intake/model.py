@@ -15,11 +15,9 @@ from pelangi.contracts.codes import (
     ServiceKind,
     VisitOutcome,
     VisitStatus,
-    public_area_code,
-    public_requester_kind,
-    public_service_kind,
 )
 from pelangi.contracts.events import RequestClosed, RequestCreated
+from pelangi.contracts.public import public_area_code, public_requester_kind, public_service_kind
 from pelangi.contracts.request import RequestBody
 from pelangi.contracts.topics import REQUEST_DETAILS
 from services.intake import rules

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.web import FieldError
-from pelangi.contracts.codes import CITY_CODE
+from pelangi.contracts.public import CITY_CODE
 from pelangi.contracts.request import MAX_ITEMS, MAX_PERSONS, Person, RequestBody
 
 MAX_FORM_AGE = timedelta(days=14)

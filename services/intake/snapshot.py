@@ -1,7 +1,8 @@
 """The snapshot of a request for the other services: each gets the part its work needs (CONTRACTS.md §1)."""
 
-from pelangi.contracts.codes import RequestStatus, public_area_code, public_requester_kind
+from pelangi.contracts.codes import RequestStatus
 from pelangi.contracts.events import PublicRequest, RequestDetails
+from pelangi.contracts.public import public_area_code, public_requester_kind
 from pelangi.contracts.request import Companion, Guardian, Person, RequestBody, Requester
 from pelangi.contracts.sealing import DetailsKeys, seal_details
 from pelangi.contracts.snapshots import (

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pelangi.chassis.web import FieldError
-from pelangi.contracts.codes import RecipientClass, RejectionReason
+from pelangi.contracts.codes import RecipientClass
+from pelangi.contracts.reasons import RejectionReason
 from services.issuance.case import Recipient
 from services.issuance.documents import REASONS, DocumentStatus
 from services.issuance.model import Move

@@ -8,7 +8,8 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
-from pelangi.contracts.codes import DeferralReason, DocumentKind, RejectionReason, ServiceKind
+from pelangi.contracts.codes import DocumentKind, ServiceKind
+from pelangi.contracts.reasons import DeferralReason, RejectionReason
 
 
 class DocumentStatus(StrEnum):

@@ -6,17 +6,10 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from pelangi.chassis.case import emit
-from pelangi.contracts.codes import (
-    REASON_CLASS,
-    DocumentKind,
-    ItemOutcome,
-    ItemVisitOutcome,
-    ReasonClass,
-    RecipientClass,
-    ServiceKind,
-    public_service_kind,
-)
+from pelangi.contracts.codes import DocumentKind, ItemOutcome, ItemVisitOutcome, RecipientClass, ServiceKind
 from pelangi.contracts.events import DocumentHandedOver, DocumentIssued, ItemClosed
+from pelangi.contracts.public import public_service_kind
+from pelangi.contracts.reasons import REASON_CLASS, ReasonClass
 from services.issuance.case import (
     ENDED,
     OPEN,

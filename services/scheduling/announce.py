@@ -3,22 +3,11 @@
 from datetime import date, datetime
 from typing import Any
 
-from pelangi.contracts.codes import (
-    PUBLIC_PLACE_KINDS,
-    REASON_CLASS,
-    DeferralReason,
-    ItemVisitOutcome,
-    ReasonClass,
-    ScheduleStatus,
-    ServiceKind,
-    VisitKind,
-    VisitOutcome,
-    VisitStatus,
-    public_area_code,
-    public_service_kind,
-)
+from pelangi.contracts.codes import ItemVisitOutcome, ScheduleStatus, ServiceKind, VisitKind, VisitOutcome, VisitStatus
 from pelangi.contracts.encryption import KeyRing
 from pelangi.contracts.events import Place, VisitCompleted, VisitDetails, VisitedItem, VisitScheduled, Window
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS, public_area_code, public_service_kind
+from pelangi.contracts.reasons import REASON_CLASS, DeferralReason, ReasonClass
 from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.sealing import seal_visits
 from pelangi.contracts.snapshots import Visit, VisitItem, Visits

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pelangi.contracts.codes import DeferralReason, ItemVisitOutcome
+from pelangi.contracts.codes import ItemVisitOutcome
 from pelangi.contracts.events import Id
+from pelangi.contracts.reasons import DeferralReason
 
 
 class Body(BaseModel):

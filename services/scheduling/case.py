@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from pelangi.chassis.case import BaseCase
-from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, PUBLIC_PLACE_KINDS, ItemVisitOutcome, RequestStatus, VisitStatus
+from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, ItemVisitOutcome, RequestStatus, VisitStatus
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 
 MAX_ATTEMPTS = 3
 """After so many attempts that served not everybody a human decides; never a rejection (DOMAIN.md §5.4)."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitKind, VisitStatus
+from pelangi.contracts.codes import VisitKind, VisitStatus
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Item, Slot
 from services.scheduling.reference import Reference, Team
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 from pelangi.chassis.commands import Ledger
 from pelangi.chassis.store import Document
 from pelangi.chassis.web import FieldError, Problem, invalid, not_found
-from pelangi.contracts.codes import DeferralReason, ItemVisitOutcome, VisitStatus
+from pelangi.contracts.codes import ItemVisitOutcome, VisitStatus
+from pelangi.contracts.reasons import DeferralReason
 from services.scheduling.case import NOT_STARTED, Slot
 from services.scheduling.days import MOVED, VACATED, Day, DayVisit
 from services.scheduling.model import Seen

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from pelangi.chassis.case import emit, mark
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, ItemVisitOutcome, ScheduleStatus, VisitStatus
+from pelangi.contracts.codes import ItemVisitOutcome, ScheduleStatus, VisitStatus
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from pelangi.contracts.topics import VISIT_DETAILS
 from services.scheduling.announce import visit_completed, visit_scheduled
 from services.scheduling.case import (

@@ -11,7 +11,7 @@ from pelangi.chassis.clock import Clock
 from pelangi.chassis.ids import random_claim, random_id
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.booking import Booker
 from services.scheduling.case import Case, Item, Slot, items_to_visit, open_visit, wanted
 from services.scheduling.days import DayVisit, book

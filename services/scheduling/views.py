@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitStatus
+from pelangi.contracts.codes import VisitStatus
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.announce import place_of, window
 from services.scheduling.calendar import moment
 from services.scheduling.case import Case, CaseVisit, Slot, failed_attempts, find_visit, in_review, is_over, needs_visit

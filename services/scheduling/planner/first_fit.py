@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import islice
 
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitKind
+from pelangi.contracts.codes import VisitKind
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Slot
 from services.scheduling.days import Day, book, shared_visits
 from services.scheduling.planner.interface import Ask, Horizon

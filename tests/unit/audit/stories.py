@@ -8,8 +8,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pelangi.audit.history import History, Mail, Record, RequestHistory, mail_id
 from pelangi.contracts import events, topics
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, RequesterKind, VisitKind, public_area_code, public_requester_kind
+from pelangi.contracts.codes import RequesterKind, VisitKind
 from pelangi.contracts.envelope import Envelope, event_id, to_headers
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS, public_area_code, public_requester_kind
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pelangi.contracts import codes
+from pelangi.contracts import codes, reasons
+from pelangi.contracts import public as contract_public
 from pelangi.contracts.events import MODELS, UNKNOWN, Place, aggregate_id, decode, encode
 from pelangi.contracts.examples import EXAMPLES
 from pelangi.contracts.topics import BY_NAME, TOPICS
@@ -133,16 +134,16 @@ def test_times_need_an_offset() -> None:
 def test_public_codes_hide_what_betrays_a_condition() -> None:
     institutions = {"PRISON", "HOSPITAL", "CARE_HOME", "PUSKESMAS", "SCHOOL"}
     for kind in codes.RequesterKind:
-        public = codes.public_requester_kind(kind)
+        public = contract_public.public_requester_kind(kind)
         assert public == ("INSTITUTION" if kind in institutions else kind.value)
     for service in codes.ServiceKind:
         hidden = service == "VULNERABLE_DATA_COLLECTION"
-        assert codes.public_service_kind(service) == ("CONSULTATION" if hidden else service)
+        assert contract_public.public_service_kind(service) == ("CONSULTATION" if hidden else service)
     for visit in codes.VisitKind:
         coarse = visit not in {"COMMUNITY_POINT", "DISASTER_POST"}
-        assert codes.public_area_code(visit, "19.71.04.1009") == ("19.71" if coarse else "19.71.04.1009")
+        assert contract_public.public_area_code(visit, "19.71.04.1009") == ("19.71" if coarse else "19.71.04.1009")
 
 
 def test_every_reason_has_a_class() -> None:
-    for reason in (*codes.DeferralReason, *codes.RejectionReason):
-        assert codes.REASON_CLASS[reason] in codes.ReasonClass
+    for reason in (*reasons.DeferralReason, *reasons.RejectionReason):
+        assert reasons.REASON_CLASS[reason] in reasons.ReasonClass

@@ -11,10 +11,8 @@ from pelangi.contracts.codes import (
     BirthDatePrecision,
     Channel,
     ClosingOutcome,
-    DeferralReason,
     ItemVisitOutcome,
     PublicRequesterKind,
-    ReasonClass,
     RequestStatus,
     ScheduleStatus,
     ServiceKind,
@@ -36,6 +34,7 @@ from pelangi.contracts.events import (
     Window,
     aggregate_id,
 )
+from pelangi.contracts.reasons import DeferralReason, ReasonClass
 from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.sealing import Opened
 from pelangi.contracts.snapshots import Identity, IdentityPerson, PlanningItem, Visit, VisitItem, Visits

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from pelangi.chassis.case import Fact, apply_fact
 from pelangi.contracts import topics
-from pelangi.contracts.codes import ClosingOutcome, ItemOutcome, ItemVisitOutcome, ReasonClass, RequestStatus, ServiceKind
+from pelangi.contracts.codes import ClosingOutcome, ItemOutcome, ItemVisitOutcome, RequestStatus, ServiceKind
 from pelangi.contracts.events import DocumentIssued, ItemClosed
+from pelangi.contracts.reasons import ReasonClass
 from services.issuance.handlers import HANDLERS
 from services.issuance.views import request_view
 from tests.unit.issuance.scenario import (

@@ -4,18 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from pelangi.contracts.codes import (
-    ClosingOutcome,
-    DeferralReason,
-    DocumentKind,
-    ItemOutcome,
-    ItemVisitOutcome,
-    ReasonClass,
-    RecipientClass,
-    RejectionReason,
-    ServiceKind,
-)
+from pelangi.contracts.codes import ClosingOutcome, DocumentKind, ItemOutcome, ItemVisitOutcome, RecipientClass, ServiceKind
 from pelangi.contracts.events import DocumentHandedOver, DocumentIssued, ItemClosed
+from pelangi.contracts.reasons import DeferralReason, ReasonClass, RejectionReason
 from services.issuance.case import document_status, item_of, item_status
 from services.issuance.documents import RULES, Family
 from services.issuance.model import Missing, NotAllowed, close_item, open_documents

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelangi.contracts.codes import PUBLIC_PLACE_KINDS, VisitKind
+from pelangi.contracts.codes import VisitKind
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.calendar import Segment
 from services.scheduling.case import Slot
 from services.scheduling.days import VACATED, Day, book, free, occupied, used_minutes

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from pelangi.contracts.codes import DeferralReason, VisitKind
+from pelangi.contracts.codes import VisitKind
+from pelangi.contracts.reasons import DeferralReason
 from pelangi.contracts.topics import VISIT_COMPLETED, VISIT_DETAILS
 from tests.support.memory_store import store_fault
 from tests.unit.scheduling.city import City, closed, details, item_id, request_id
