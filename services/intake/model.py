@@ -101,13 +101,14 @@ def submit(case: Case, body: RequestBody, draws: Draws, now: datetime) -> Case:
             "needs_info": not (rules.has_contact(body) or rules.has_address(body)),
         },
     )
-    received = emit(received, _request_created(received, body, due))
+    received = emit(received, request_created(received, body))
     if not rules.in_city(body.place.village_code):
         return close(received, RequestStatus.OUT_OF_AREA, ClosingOutcome.OUT_OF_AREA, now)
     return settle(received, now)
 
 
-def _request_created(case: Case, body: RequestBody, due: date) -> RequestCreated:
+def request_created(case: Case, body: RequestBody) -> RequestCreated:
+    """What the public may know of a request: coarse codes and counts."""
     return RequestCreated(
         request_id=case["_id"],
         received_at=case["received_at"],
@@ -120,7 +121,7 @@ def _request_created(case: Case, body: RequestBody, due: date) -> RequestCreated
         services=public_services(case),
         persons_count=len(body.persons),
         items_count=len(case["items"]),
-        due_on=due,
+        due_on=date.fromisoformat(case["due_on"]),
     )
 
 

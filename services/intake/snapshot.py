@@ -2,7 +2,6 @@
 
 from pelangi.contracts.codes import RequestStatus
 from pelangi.contracts.events import PublicRequest, RequestDetails
-from pelangi.contracts.public import public_area_code, public_requester_kind
 from pelangi.contracts.request import Companion, Guardian, Person, RequestBody, Requester
 from pelangi.contracts.sealing import DetailsKeys, seal_details
 from pelangi.contracts.snapshots import (
@@ -14,7 +13,7 @@ from pelangi.contracts.snapshots import (
     PlanningItem,
     PlanningPerson,
 )
-from services.intake.model import Case, public_services
+from services.intake.model import Case, request_created
 
 
 def render_details(case: Case, keys: DetailsKeys) -> RequestDetails | None:
@@ -25,24 +24,10 @@ def render_details(case: Case, keys: DetailsKeys) -> RequestDetails | None:
     items = [
         PlanningItem(item_id=i["item_id"], person_ref=i["person_ref"], service_kind=i["service_kind"]) for i in case["items"]
     ]
-    return seal_details(_public(case, body), _planning(case, body, items), _identity(body, items), _contact(case, body), keys)
-
-
-def _public(case: Case, body: RequestBody) -> PublicRequest:
-    return PublicRequest(
-        request_id=case["_id"],
-        received_at=case["received_at"],
-        area_code=public_area_code(body.place.visit_kind, body.place.village_code),
-        visit_kind=body.place.visit_kind,
-        channel=body.channel,
-        requester_kind=public_requester_kind(body.requester.kind),
-        services=public_services(case),
-        persons_count=len(body.persons),
-        items_count=len(case["items"]),
-        due_on=case["due_on"],
-        status=RequestStatus(case["status"]),
-        version=case["content_version"],
+    public = PublicRequest(
+        **request_created(case, body).model_dump(), status=RequestStatus(case["status"]), version=case["content_version"]
     )
+    return seal_details(public, _planning(case, body, items), _identity(body, items), _contact(case, body), keys)
 
 
 def _planning(case: Case, body: RequestBody, items: list[PlanningItem]) -> Planning:
