@@ -198,7 +198,7 @@ class Plan:
         port = self._settings.port
         lines = [
             f"Pelangi is ready after {seconds:.1f} s. Stop it with Ctrl-C; data stays in {self._settings.folder}.",
-            f"  pages       http://127.0.0.1:{port('portal')}/  (form: /request, board: /board, dashboards: /ops)",
+            f"  pages       http://127.0.0.1:{port('portal')}/  (form: /request, tracking: /track)",
             *(f"  {service:<11} http://127.0.0.1:{port(service)}/docs" for service in SERVICES),
             f"  mailbox     {self._mailbox.http_url}/",
             f"  Kafka       {self._kafka.bootstrap}  SASL_PLAINTEXT SCRAM-SHA-512",

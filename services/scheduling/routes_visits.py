@@ -111,9 +111,10 @@ async def _call(work: Work, visit_id: UUID, request: Request, model: type[B], pr
         after = transition(before)
         return after, Answer.of(200, lifecycle.answer(after, visit))
 
-    answer = await execute(work.days, day["_id"], command, in_day, clock=work.runtime.clock, ledger=ledger)
-    crash_point("visit.after-day")
-    await _begin_spreading(work, day["_id"], visit)
+    async with work.locks(day["_id"]):
+        answer = await execute(work.days, day["_id"], command, in_day, clock=work.runtime.clock, ledger=ledger)
+        crash_point("visit.after-day")
+        await _begin_spreading(work, day["_id"], visit)
     work.runtime.written.set()
     return answer.response()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pelangi.chassis.locks import Locks
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Collection
 from services.scheduling.booking import Booker
@@ -23,6 +24,7 @@ class Work:
     spreader: Spreader
     planner: Round
     sweeper: Sweeper
+    locks: Locks
 
     @classmethod
     def of(cls, runtime: Runtime) -> "Work":
@@ -37,6 +39,7 @@ class Work:
             spreader=Spreader(cases, days, reference, clock, booker),
             planner=Round(cases, days, reference, clock, runtime.written, booker),
             sweeper=Sweeper(cases, days, clock),
+            locks=Locks(),
         )
 
     async def finish(self) -> None:
