@@ -21,7 +21,7 @@ class BaseCase(TypedDict, total=False):
 
     version: grows by one per transition; guards every write. applied: newest sequence by "type:aggregate".
     outbox, pending_since: events not sent yet. created, keys: idempotency records (see `commands`).
-    emits: events of the transition in hand; never stored.
+    trace: the request's W3C trace context. emits: events of the transition in hand; never stored.
     """
 
     _id: Required[str]
@@ -32,6 +32,7 @@ class BaseCase(TypedDict, total=False):
     pending_since: datetime
     created: Document
     keys: list[Document]
+    trace: str
     emits: list["Emission"]
 
 
@@ -117,9 +118,8 @@ class Change(Generic[C]):
         if after is self.after:
             return
         version = self.after["version"] + 1
-        # a caller's header: whatever else it holds must not travel on a public topic
-        trace = traceparent if is_traceparent(traceparent) else new_traceparent()
         stamped = cast(dict[str, Any], {**after, "version": version, "changed_at": wall})
+        trace = _trace(stamped, traceparent)
         for emission in stamped.pop("emits", ()):
             if sabotaged("lose-event", emission.type):
                 continue
@@ -146,6 +146,20 @@ class Change(Generic[C]):
 def stub(request_id: str) -> Document:
     """A case of which nothing is known yet."""
     return {"_id": request_id, "version": 0}
+
+
+def _trace(case: dict[str, Any], traceparent: str) -> str:
+    """The one trace of a request: the first that was given, kept in the case, so that it covers form to message.
+
+    A caller's header is used only if it is a trace context: whatever else it holds must not travel on a public topic.
+    """
+    given = traceparent if is_traceparent(traceparent) else ""
+    trace = case.get("trace") or given
+    if not trace and case.get("emits"):
+        trace = new_traceparent()
+    if trace:
+        case["trace"] = trace
+    return str(trace)
 
 
 _NOT_OURS = frozenset({"_id", "outbox", "pending_since", "emits"})

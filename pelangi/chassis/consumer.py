@@ -25,7 +25,13 @@ SetAside = Callable[[Record, Broken], Awaitable[None]]
 """Acknowledged sending of a dead letter."""
 
 MAX_SAME_EXCEPTIONS = 20
+MAX_ROUNDS = 20
+"""Lost races of one batch before it backs off: well inside `max_poll_interval`."""
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.2, 30.0
+
+
+class Contention(RuntimeError):
+    """Other writers were always faster; the batch comes again after a pause."""
 
 
 class HandlerBug(RuntimeError):
@@ -45,8 +51,7 @@ class Consumer:
     busy_since: float | None = None
     failing: str = ""
     _backoff: float = FIRST_BACKOFF_S
-    _same_exception: str = ""
-    _raised_by: set[tuple[str, int, int]] = field(default_factory=set)
+    _raised: dict[str, dict[str, set[tuple[int, int]]]] = field(default_factory=dict)
     _rng: random.Random = field(default_factory=random.Random)
 
     async def handle(self, records: Sequence[Record]) -> None:
@@ -59,6 +64,7 @@ class Consumer:
             self.failing = type(error).__name__
             RETRIES.labels(self.failing).inc()
             log.warning("batch put back", extra={"error": self.failing, "records": len(records)})
+            self.busy_since = None  # waiting for infrastructure is not being stuck
             await asyncio.sleep(self._backoff * self._rng.uniform(0.5, 1))
             self._backoff = min(self._backoff * 2, LAST_BACKOFF_S)
             raise
@@ -94,7 +100,9 @@ class Consumer:
     async def _fold(self, todo: dict[str, list[tuple[Fact[Any], Record]]]) -> list[tuple[Record, Broken]]:
         """Read, fold, write; what lost a race is read and folded again until nothing is left to write."""
         careful = False
-        while todo:
+        for _ in range(MAX_ROUNDS):
+            if not todo:
+                return []
             known = await self.cases.get_many(list(todo))
             crash_point("consumer.after-read")
             changes, broken = self._apply(todo, known, careful=careful)
@@ -109,7 +117,7 @@ class Consumer:
             COLLISIONS.inc()
             # which of them lost is not known: fold all again, those that won find their facts applied
             await asyncio.sleep(self._rng.uniform(0.005, 0.1))
-        return []
+        raise Contention("the same cases were lost again and again")
 
     def _apply(
         self, todo: Mapping[str, Sequence[tuple[Fact[Any], Record]]], known: Mapping[str, Any], *, careful: bool
@@ -125,8 +133,9 @@ class Consumer:
                     after = apply_fact(change.after, fact, self.handlers[fact.type], now)
                     if careful:
                         require_storable({k: v for k, v in after.items() if k != "emits"})
+                    if after is not change.after:
+                        self._raised.pop(fact.type, None)
                     change.advance(after, wall=wall, traceparent=fact.traceparent)
-                    self._raised_by.clear()
                 except Exception as error:  # noqa: BLE001 - whatever a rule raises is this record's dead letter
                     self._count_exception(error, fact, record)
                     broken.append((record, Broken("handler", type(error).__name__, request_id)))
@@ -135,15 +144,17 @@ class Consumer:
         return changes, broken
 
     def _count_exception(self, error: Exception, fact: Fact[Any], record: Record) -> None:
-        """Stop before a bug of ours drains a whole stream into the dead letters. A record that comes again is one record."""
-        kind = f"{type(error).__name__} in {fact.type}"
-        if kind != self._same_exception:
-            self._raised_by.clear()
-        self._same_exception = kind
-        self._raised_by.add((record.topic, record.partition, record.offset))
-        log.error("handler raised", extra={"kind": kind, "request_id": fact.request_id}, exc_info=_without_text(error))
-        if len(self._raised_by) >= MAX_SAME_EXCEPTIONS:
-            raise HandlerBug(kind)
+        """Stop before a bug of ours drains a whole topic into the dead letters.
+
+        Counted per topic, until its handler runs once without raising; a record that comes again is one record.
+        """
+        kind = type(error).__name__
+        records = self._raised.setdefault(fact.type, {}).setdefault(kind, set())
+        records.add((record.partition, record.offset))
+        extra = {"kind": kind, "topic": fact.type, "request_id": fact.request_id}
+        log.error("handler raised", extra=extra, exc_info=_without_text(error))
+        if len(records) >= MAX_SAME_EXCEPTIONS:
+            raise HandlerBug(f"{kind} in {fact.type}")
 
     async def _write(self, changes: Sequence[Change[Any]]) -> bool:
         """Whether every change was applied. One operation per case, one kind per call."""

@@ -7,10 +7,12 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from pelangi.chassis.case import Fact
-from pelangi.contracts.encryption import BrokenToken
+from pelangi.contracts.encryption import BrokenToken, UnknownKey
 from pelangi.contracts.envelope import EnvelopeError, from_headers
 from pelangi.contracts.events import Data, aggregate_id, decode
-from pelangi.contracts.topics import BY_NAME
+from pelangi.contracts.topics import BY_NAME, REQUEST_DETAILS, VISIT_DETAILS
+
+SNAPSHOTS = frozenset({REQUEST_DETAILS, VISIT_DETAILS})
 
 Opener = Callable[[Any], Any]
 """Opens a snapshot: takes its data (a model) and gives the decrypted part; raises BrokenToken or UnknownKey."""
@@ -47,11 +49,21 @@ class Decoder:
         Raises Broken where the record itself is wrong, and UnknownKey, which is infrastructure: the key is not here yet.
         """
         try:
+            return self._decode(record)
+        except (Broken, UnknownKey):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a record provokes is that record's dead letter
+            raise Broken("decode", type(error).__name__) from None
+
+    def _decode(self, record: Record) -> tuple[Fact[Any], Any]:
+        try:
             attributes = from_headers(record.topic, record.key, record.headers)
         except EnvelopeError as error:
             raise Broken("envelope", type(error).__name__) from None
         request_id = attributes.request_id
-        if record.value is None:
+        if record.value is None and record.topic not in SNAPSHOTS:
+            raise Broken("schema", "Null", request_id)
+        if record.value is None:  # a tombstone: only snapshots have them
             return Fact(record.topic, request_id, request_id, attributes.sequence, attributes.traceparent, None), attributes
         try:
             data = decode(record.topic, record.value)

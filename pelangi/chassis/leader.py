@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pelangi.chassis.ids import random_claim
 from pelangi.chassis.metrics import LEADER, LEADERSHIP_FAILURES
@@ -16,6 +17,7 @@ from pelangi.chassis.store import Collection, Guarded
 
 log = logging.getLogger(__name__)
 LEASE = "leader"
+END_S = 5.0
 
 
 @dataclass(slots=True)
@@ -90,11 +92,20 @@ async def _lead(lease: Lease, lead: Callable[[], Awaitable[None]], stop: asyncio
             task.result()
     finally:
         LEADER.set(0)
-        for task in (work, beat, stopped):
-            task.cancel()
-        await asyncio.gather(work, beat, stopped, return_exceptions=True)
+        await _end(work, beat, stopped)
         if stop.is_set():
             await lease.release()
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel and wait, but not for ever: a task that hangs in Kafka must not keep this replica from leading again."""
+    for _ in range(2):
+        for task in tasks:
+            task.cancel()
+        _, pending = await asyncio.wait(tasks, timeout=END_S)
+        if not pending:
+            return
+    log.error("work of a lost leadership hangs")
 
 
 async def _renew_for_ever(lease: Lease) -> None:

@@ -13,6 +13,7 @@ BATCH_SECONDS = Histogram("pelangi_batch_seconds", "Time to handle one batch", b
 LAG = Gauge("pelangi_consumer_lag_records", "Records not consumed yet", ["topic", "partition"])
 COMMITS = Counter("pelangi_offset_commits_total", "Offset commits after a handled batch")
 REBALANCES = Counter("pelangi_rebalances_total", "Partition assignments received")
+REVIVALS = Counter("pelangi_consumer_revivals_total", "Times a dead consumer was started again")
 RETRIES = Counter("pelangi_batch_retries_total", "Batches put back because infrastructure failed", ["error"])
 DEAD_LETTERS = Counter("pelangi_dead_letters_total", "Records set aside", ["reason"])
 EVENT_AGE = Histogram("pelangi_event_age_seconds", "From ce_time to consumption", ["type"], buckets=_AGES)

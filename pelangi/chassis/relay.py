@@ -6,9 +6,10 @@ exactly the ids that were sent. A crash between commit and clear sends the same 
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,12 +21,17 @@ from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.envelope import Envelope, event_id, to_headers
 from pelangi.contracts.events import Data, encode
+from pelangi.contracts.topics import MAX_MESSAGE_BYTES
 
 log = logging.getLogger(__name__)
 
 _TIMES = {"$map": {"input": "$outbox", "in": "$$this.time"}}  # not "$outbox.time": the local store reads that as null
 
 CASES_PER_CYCLE = 500
+BYTES_PER_CYCLE = 8 * 1024 * 1024
+CASES_PER_BREATH = 20
+RETRY_S = 30.0
+"""After which a case that could not be rendered is tried again."""
 POLL_S = 0.2
 """How often events written by another replica are looked for; our own writes wake the relay at once."""
 
@@ -42,6 +48,11 @@ class Outgoing:
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
+    @property
+    def size(self) -> int:
+        """Bytes it takes on the wire, a little overestimated."""
+        return 512 + len(self.key) + len(self.value or b"") + sum(len(name) + len(raw) for name, raw in self.headers)
+
 
 @dataclass(slots=True)
 class Relay:
@@ -52,6 +63,7 @@ class Relay:
     snapshots: Mapping[str, Render]
     clock: Clock
     written: Signal
+    _waiting: dict[str, float] = field(default_factory=dict)
 
     async def run(self, producer: AIOKafkaProducer) -> None:
         """Relay for ever with a started, fenced producer. Ends by raising whatever Kafka or the store raised."""
@@ -62,33 +74,54 @@ class Relay:
 
     async def cycle(self, producer: AIOKafkaProducer) -> int:
         """Send and clear what is pending now; how many cases that were. One find and one update."""
-        pending = await self.cases.find({"pending_since": {"$exists": True}}, sort=[("pending_since", 1)], limit=CASES_PER_CYCLE)
-        OUTBOX_PENDING.set(len(pending))
+        self._waiting = {case: until for case, until in self._waiting.items() if until > time.monotonic()}
+        wanted: dict[str, Any] = {"pending_since": {"$exists": True}}
+        if self._waiting:
+            wanted["_id"] = {"$nin": list(self._waiting)}
+        pending = await self.cases.find(wanted, sort=[("pending_since", 1)], limit=CASES_PER_CYCLE)
+        OUTBOX_PENDING.set(len(pending) + len(self._waiting))
         OUTBOX_AGE.set((self.clock.wall() - pending[0]["pending_since"]).total_seconds() if pending else 0)
-        if not pending:
-            return 0
-        sendable = {case["_id"]: records for case in pending if (records := self._records_or_none(case)) is not None}
-        if not sendable:
-            return 0
-        await self._send(producer, [record for records in sendable.values() for record in records])
-        crash_point("relay.after-commit")
-        await self._clear([case for case in pending if case["_id"] in sendable])
-        return len(sendable)
+        sent, records = await self._render(pending)
+        if sent:
+            await self._send(producer, records)
+            crash_point("relay.after-commit")
+            await self._clear(sent)
+        return len(sent)
+
+    async def _render(self, pending: Sequence[Document]) -> tuple[list[Document], list[Outgoing]]:
+        """As many of the cases as make one transaction of bounded size, and their records."""
+        sent: list[Document] = []
+        records: list[Outgoing] = []
+        size = 0
+        for case in pending:
+            if size > BYTES_PER_CYCLE:
+                break
+            if (mine := self._records_or_none(case)) is None:
+                continue
+            sent.append(case)
+            records += mine
+            size += sum(record.size for record in mine)
+            if len(sent) % CASES_PER_BREATH == 0:
+                await asyncio.sleep(0)  # rendering is work for the processor: let the lease be renewed meanwhile
+        return sent, records
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> None:
-        async with producer.transaction():
-            sends = [await producer.send(r.topic, r.value, key=r.key, headers=r.headers) for r in records]
-            await asyncio.gather(*sends)
-            crash_point("relay.after-send")
+        """One transaction. Never aborted here: aborting waits for a Kafka that may be away; the next `init` aborts at once."""
+        await producer.begin_transaction()
+        sends = [await producer.send(r.topic, r.value, key=r.key, headers=r.headers) for r in records]
+        await asyncio.gather(*sends)
+        crash_point("relay.after-send")
+        await producer.commit_transaction()
         for topic, count in Counter(r.topic for r in records).items():
             EVENTS_SENT.labels(topic).inc(count)
 
     def _records_or_none(self, case: Document) -> list[Outgoing] | None:
-        """None for a case that cannot be rendered: a bug of ours, which keeps its row and holds up nobody else."""
+        """None for a case that cannot be rendered or sent: a bug of ours. It keeps its rows, waits, and holds up nobody else."""
         try:
             return self._records(case)
         except Exception as error:  # noqa: BLE001 - counted, logged, and the row stays pending
             UNRENDERABLE.labels(type(error).__name__).inc()
+            self._waiting[case["_id"]] = time.monotonic() + RETRY_S
             log.error("case cannot be rendered", extra={"request_id": case["_id"], "error": type(error).__name__})
             return None
 
@@ -126,7 +159,10 @@ class Relay:
             traceparent=stored["traceparent"],
             data=value or b"",
         )
-        return Outgoing(envelope.type, request_id.encode(), value, to_headers(envelope))
+        record = Outgoing(envelope.type, request_id.encode(), value, to_headers(envelope))
+        if record.size > MAX_MESSAGE_BYTES:
+            raise ValueError(f"{envelope.type} is too large to be sent")
+        return record
 
     async def _clear(self, sent: Sequence[Document]) -> None:
         ids = [stored["id"] for case in sent for stored in case["outbox"]]

@@ -21,7 +21,7 @@ from pelangi.chassis.crash import arm
 from pelangi.chassis.decode import Broken, Decoder, Record
 from pelangi.chassis.leader import Lease, keep_leading
 from pelangi.chassis.logs import setup_logs
-from pelangi.chassis.metrics import LEADERSHIP_FAILURES, READY, TIMER_FAILURES
+from pelangi.chassis.metrics import LEADERSHIP_FAILURES, OUTBOX_AGE, OUTBOX_PENDING, READY, REVIVALS, TIMER_FAILURES
 from pelangi.chassis.relay import Relay
 from pelangi.chassis.sabotage import arm_sabotage
 from pelangi.chassis.service import CASES, Index, Runtime, Service, Timer
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 PENDING = Index(CASES, (("pending_since", 1),), {"sparse": True})
 OBSERVE_S = 2.0
+DEAD_LETTER_S = 20.0
 TIMER_BACKOFF_S = 1.0
 TIMER_PAUSE_S = 0.1
 """Between two runs of one timer, so that a busy service looks ten times a second and not after every write."""
@@ -81,14 +82,15 @@ class Running:
                 task.cancel()
             await asyncio.gather(*done, *running, return_exceptions=True)
             if self._dead_letter_producer:
-                await self._dead_letter_producer.stop()
+                await _stop_quietly(self._dead_letter_producer)
             await self.runtime.store.close()
 
     async def ready(self) -> tuple[bool, dict[str, str]]:
         """Whether the service can do its work, and the truth per component."""
         database = self._prepared and await self._database_answers()
         kafka_answers = self._consuming and await self.subscriber.reachable()
-        consumer = kafka_answers and not self.consumer.failing
+        at_work = self.subscriber.polls() or self.consumer.busy_since is not None
+        consumer = kafka_answers and at_work and not self.consumer.failing
         components = {
             "database": "ok" if database else "away",
             "kafka": "ok" if kafka_answers else "away",
@@ -119,10 +121,22 @@ class Running:
         try:
             await self._until_it_succeeds("consume", self.subscriber.start)
             self._consuming = True
-            await self._stopping.wait()
+            await self._revive_consumer()
         finally:
             self._stopping.set()
             await leading
+
+    async def _revive_consumer(self) -> None:
+        """Until the end: start the consumer again when it has died of something that it does not recover from."""
+        while not self._stopping.is_set():
+            if self.subscriber.dead:
+                REVIVALS.inc()
+                log.error("consumer died")
+                await self.subscriber.stop()
+                await self._until_it_succeeds("consume", self.subscriber.start)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OBSERVE_S):
+                    await self._stopping.wait()
 
     async def _until_it_succeeds(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         """Start-up against infrastructure that is not there yet; readiness tells meanwhile."""
@@ -146,10 +160,14 @@ class Running:
 
     async def _lead(self) -> None:
         timers = self.service.timers(self.runtime)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._relay_while_leading())
-            for timer in timers:
-                group.create_task(self._run_timer(timer))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._relay_while_leading())
+                for timer in timers:
+                    group.create_task(self._run_timer(timer))
+        finally:  # a follower knows nothing of the outbox
+            OUTBOX_PENDING.set(0)
+            OUTBOX_AGE.set(0)
 
     async def _relay_while_leading(self) -> None:
         """The relay, with a new fenced producer after every fault; raises when the lease is somebody else's."""
@@ -194,20 +212,29 @@ class Running:
                     await self._stopping.wait()
 
     async def _set_aside(self, record: Record, broken: Broken) -> None:
-        if self._dead_letter_producer is None:
-            producer = kafka.make_producer(self.settings)
-            await producer.start()
-            self._dead_letter_producer = producer
-        topic = f"{self.settings.name}.dlq"
-        await dead_letters.send(self._dead_letter_producer, topic, self._dead_letter_keys, record, broken)
+        producer = self._dead_letter_producer or kafka.make_producer(self.settings)
+        try:
+            async with asyncio.timeout(DEAD_LETTER_S):
+                if self._dead_letter_producer is None:
+                    await producer.start()
+                    self._dead_letter_producer = producer
+                await dead_letters.send(producer, f"{self.settings.name}.dlq", self._dead_letter_keys, record, broken)
+        except BaseException:
+            # an idempotent producer can stay broken for ever after one fatal error: the next try gets a new one
+            self._dead_letter_producer = None
+            await _stop_quietly(producer)
+            raise
         log.warning("record set aside", extra={"at": dead_letters.coordinates(record), "reason": broken.reason})
 
 
 async def _stop_quietly(producer: AIOKafkaProducer) -> None:
     """A fenced or disconnected producer may not stop cleanly; it is dropped all the same."""
-    with suppress(Exception):
+    try:
         async with asyncio.timeout(3):
             await producer.stop()
+    except Exception:  # noqa: BLE001 - nothing more is wanted of it than to let go of its connections
+        with suppress(Exception):
+            await producer.client.close()
 
 
 def make_app(service: Service, clock: Clock) -> FastAPI:

@@ -5,6 +5,7 @@ handler runs, so that one bad record would lose its whole batch. See ADR 0004 fo
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,8 @@ from pelangi.chassis.decode import Record
 from pelangi.chassis.metrics import COMMITS, LAG, REBALANCES
 from pelangi.chassis.settings import ServiceSettings
 from pelangi.contracts.topics import written_by
+
+POLL_LIMIT_S = 15.0
 
 
 class _Message(KafkaAckableMessage):
@@ -56,13 +59,38 @@ class Subscriber:
             decoder=self._decode,
         )
         self._subscriber(self._consume)
+        self._polled_at = 0.0
+        self._watch_polls()
         for topic in written_by(settings.name):
             self.broker.publisher(topic)
+
+    def _watch_polls(self) -> None:
+        """FastStream polls a dead consumer, or one without rights, for ever and in silence: note each poll that worked."""
+        get_msg = self._subscriber.get_msg
+
+        async def watched(consumer: Any) -> Any:
+            records = await get_msg(consumer)
+            self._polled_at = time.monotonic()
+            return records
+
+        self._subscriber.get_msg = watched
+
+    @property
+    def dead(self) -> bool:
+        """Whether the consumer was started and can never work again: the task that keeps it in its group has ended."""
+        consumer = self._subscriber.consumer
+        task = getattr(getattr(consumer, "_coordinator", None), "_coordination_task", None)
+        return task is not None and task.done()
+
+    def polls(self, within_s: float = POLL_LIMIT_S) -> bool:
+        """Whether records were asked for and got an answer lately. A batch in hand is not: ask `Consumer.busy_since`."""
+        return time.monotonic() - self._polled_at < within_s
 
     async def start(self) -> None:
         """Join the group. Raises a KafkaError while Kafka is away; may be called again then."""
         try:
             await self.broker.start()
+            self._polled_at = time.monotonic()
         except BaseException:
             await self.broker.stop()
             raise

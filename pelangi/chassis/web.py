@@ -3,12 +3,12 @@
 import hmac
 import json
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
-from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +25,7 @@ from pelangi.contracts.request import OWN_RULES
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PROBLEM = "application/problem+json"
 
 M = TypeVar("M", bound=BaseModel)
@@ -106,12 +107,9 @@ def _no_constant(_: str) -> None:
 def idempotency_key(request: Request) -> str:
     """The `Idempotency-Key`, a UUID in its usual spelling. Raises Problem 400 without or malformed."""
     text = request.headers.get("idempotency-key", "").strip().strip('"')
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise Problem(
-            400, "idempotency_key", "Idempotency-Key (UUID) diperlukan. / Idempotency-Key (a UUID) is required."
-        ) from None
+    if not _UUID.fullmatch(text):
+        raise Problem(400, "idempotency_key", "Idempotency-Key (UUID) diperlukan. / Idempotency-Key (a UUID) is required.")
+    return text.lower()
 
 
 def if_match(request: Request) -> int:
@@ -125,14 +123,20 @@ def if_match(request: Request) -> int:
     return int(version)
 
 
-def validate(model: type[M], value: Any) -> M:
-    """`value` as a model. Raises Problem 422 with one error per broken rule and no values."""
+def validate(model: type[M], value: Any, *, broken: Sequence[FieldError] = ()) -> M:
+    """`value` as a model. `broken`: rules already found broken; all are answered at once.
+
+    Raises Problem 422 with one error per broken rule and no values.
+    """
+    errors = list(broken)
     try:
-        return model.model_validate_json(json.dumps(value))
+        valid = model.model_validate_json(json.dumps(value))
     except ValidationError as error:
-        raise invalid(
-            [_field_error(e) for e in error.errors(include_url=False, include_context=False, include_input=False)]
-        ) from None
+        errors += [_field_error(e) for e in error.errors(include_url=False, include_context=False, include_input=False)]
+        raise invalid(errors) from None
+    if errors:
+        raise invalid(errors)
+    return valid
 
 
 _DETAILS = {
@@ -250,10 +254,14 @@ async def _on_problem(_: Request, problem: Any) -> Response:
 async def _on_http_exception(_: Request, error: Any) -> Response:
     if error.status_code == 404:
         return not_found().response()
-    return Problem(error.status_code, "http", "Tidak dapat dilayani. / Cannot be served.").response()
+    response = Problem(error.status_code, "http", "Tidak dapat dilayani. / Cannot be served.").response()
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _on_bad_parameters(_: Request, error: Any) -> Response:
+    if any(e["loc"][0] == "path" for e in error.errors()):
+        return not_found().response()
     return invalid([_field_error(e) for e in error.errors()]).response()
 
 

@@ -36,9 +36,11 @@ def up(
     port: Annotated[list[str] | None, typer.Option(help="another port for a program, e.g. kafka=19092")] = None,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
+    from pelangi.chassis.settings import DeploymentSettings
     from pelangi.local.up import PORTS, UpSettings, default_folder
     from pelangi.local.up import up as run_up
 
+    DeploymentSettings()  # refuses production: everything here runs with development passwords
     fault = LOST if sabotage == "lose-event" else sabotage
     env = {name: {f"{name.upper()}_SABOTAGE": fault} for name in PROGRAMS[:4]} if sabotage else {}
     ports = {name: int(number) for name, _, number in (pair.partition("=") for pair in port or [])}
@@ -78,7 +80,9 @@ def topics_apply(
 ) -> None:
     """Make topics, settings, Kafka users, rights and database users as declared; refuses to change a partition count."""
     from pelangi.chassis.provision import ProvisionError, apply_database_users, apply_topics
+    from pelangi.chassis.settings import DeploymentSettings
 
+    DeploymentSettings()  # refuses production: the users' passwords are the development ones
     try:
         changes = apply_topics(bootstrap, admin_user, admin_password, replication=replication, min_isr=min_isr)
         if mongo_admin_uri:
@@ -99,7 +103,10 @@ def topics_grant(
     """Let a city service read the public topics; prints its password once."""
     from pelangi.chassis.provision import grant_subscriber
 
-    password = grant_subscriber(bootstrap, admin_user, admin_password, name)
+    try:
+        password = grant_subscriber(bootstrap, admin_user, admin_password, name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     typer.echo(f"user city.{name}\npassword {password}\ngroups city.{name}.*")
 
 

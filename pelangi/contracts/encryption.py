@@ -11,12 +11,16 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from pelangi.contracts.topics import MAX_MESSAGE_BYTES
+
 _ALG, _ENC = "dir", "A256GCM"
 _REGISTRY = jwe.JWERegistry(
     header_registry=None,
     algorithms=[_ALG, _ENC],
     strict_check_header=False,
 )
+# by default what was encrypted at any size is refused above 64 KiB when decrypting: a list of 100 persons is more
+_REGISTRY.max_ciphertext_length = 2 * MAX_MESSAGE_BYTES
 
 
 class UnknownKey(LookupError):

@@ -14,6 +14,7 @@ SCHEMA_BASE = "https://pelangi.invalid/schemas"
 
 JSON = "application/json"
 _SIXTEEN_DIGITS = re.compile(rb"[0-9]{16}")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEQUENCE = re.compile(r"[0-9]{1,18}")  # what fits into 64 bits
 
 
@@ -97,7 +98,9 @@ def from_headers(topic: str, key: bytes | None, headers: Iterable[tuple[str, byt
         raise EnvelopeError("a header or the key is not UTF-8") from None
     if text["ce_type"] != topic:
         raise EnvelopeError("ce_type is not the topic")
-    if not request_id or text["ce_subject"] != request_id:
+    if not _ID.fullmatch(request_id):
+        raise EnvelopeError("the key is not an id")
+    if text["ce_subject"] != request_id:
         raise EnvelopeError("ce_subject is not the key")
     if not _SEQUENCE.fullmatch(text["ce_sequence"]):
         raise EnvelopeError("ce_sequence is not a number")

@@ -5,9 +5,9 @@ Only shapes are checked here; what needs a clock or the law is a rule of intake.
 
 import re
 from datetime import date, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from pelangi.contracts.codes import (
@@ -29,7 +29,7 @@ from pelangi.contracts.codes import (
 from pelangi.contracts.public import CITY_CODE
 from pelangi.contracts.regions import villages
 
-OWN_RULES = frozenset({"nik_format", "village_unknown", "local_time"})
+OWN_RULES = frozenset({"nik_format", "village_unknown", "local_time", "date_format", "service_repeated", "end_before_start"})
 """Error types whose text is ours, written for people; pydantic's own texts can echo values."""
 
 MAX_PERSONS = 100
@@ -79,9 +79,24 @@ def _e164(value: Any) -> Any:
     return "+" + digits if digits.startswith("62") else digits
 
 
+def _rfc3339(value: Any) -> Any:
+    """A number, also as text, would be read as seconds since 1970: somebody's birth date in 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+", value)):
+        raise PydanticCustomError("date_format", "Tulis tanggal seperti 2026-11-24. / Write dates like 2026-11-24.")
+    return value
+
+
+def _each_once(value: list[ServiceKind]) -> list[ServiceKind]:
+    if len(value) != len(set(value)):
+        raise PydanticCustomError("service_repeated", "Layanan berulang. / A service is repeated.")
+    return value
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
 Phone = Annotated[str, BeforeValidator(_e164), Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+Date = Annotated[date, BeforeValidator(_rfc3339)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
 Nik = Annotated[str, BeforeValidator(_strip_separators), AfterValidator(_sixteen_digits)]
 FamilyCardNumber = Annotated[str, BeforeValidator(_strip_separators), Field(max_length=40)]
@@ -96,6 +111,20 @@ class Part(BaseModel):
     """Base of all parts of a body: an unknown field is an error, a misspelt one must not be lost in silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_absent(cls, value: Any) -> Any:
+        """White space is no name and no address; blank or null means not given, so that neither ever blocks."""
+        if not isinstance(value, dict):
+            return value
+        tidy = {k: v.strip() if isinstance(v, str) else v for k, v in value.items()}
+        return {k: v for k, v in tidy.items() if v not in ("", None) or cls._demanded(k)}
+
+    @classmethod
+    def _demanded(cls, name: str) -> bool:
+        field = cls.model_fields.get(name)
+        return field is None or field.is_required()
 
 
 class Requester(Part):
@@ -128,17 +157,17 @@ class Person(Part):
     nik: Nik | None = None
     nik_absence_reason: NikAbsenceReason | None = None
     family_card_number: FamilyCardNumber | None = None
-    birth_date: date | None = None
+    birth_date: Date | None = None
     birth_date_precision: BirthDatePrecision | None = None
     sex: Sex | None = None
     mother_name: Name | None = None
     phone: Phone | None = None
     email: Email | None = None
     guardian: Guardian | None = None
-    ever_married: bool | None = None
+    ever_married: StrictBool | None = None
     categories: Annotated[list[VulnerabilityCategory], Field(max_length=20)] = []
     needs: Annotated[list[Need], Field(max_length=20)] = []
-    services: Annotated[list[ServiceKind], Field(min_length=1, max_length=20)]
+    services: Annotated[list[ServiceKind], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
 
 
 class RequestPlace(Part):
@@ -148,20 +177,26 @@ class RequestPlace(Part):
     rw: RtRw | None = None
     address: Text | None = None
     landmark: Text | None = None
-    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
-    lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+    lat: Annotated[float, Field(ge=-90, le=90, strict=True)] | None = None
+    lon: Annotated[float, Field(ge=-180, le=180, strict=True)] | None = None
 
 
 class Availability(Part):
     """Local times on an ISO weekday: 1 = Monday … 7 = Sunday."""
 
-    weekday: Annotated[int, Field(ge=1, le=7)]
+    weekday: Annotated[int, Field(ge=1, le=7, strict=True)]
     start: LocalTime
     end: LocalTime
 
+    @model_validator(mode="after")
+    def _start_before_end(self) -> Self:
+        if self.start >= self.end:
+            raise PydanticCustomError("end_before_start", "Jam mulai harus sebelum jam selesai. / Start must be before end.")
+        return self
+
 
 class Deadline(Part):
-    date: date
+    date: Date
     reason: DeadlineReason
 
 
@@ -174,7 +209,7 @@ class RequestBody(Part):
     """One call for help: one requester, one place, 1–100 persons."""
 
     channel: Channel
-    filled_at: AwareDatetime | None = None
+    filled_at: Moment | None = None
     requester: Requester
     persons: Annotated[list[Person], Field(min_length=1)]
     companion: Companion | None = None
@@ -187,11 +222,12 @@ class RequestBody(Part):
     @model_validator(mode="before")
     @classmethod
     def _number_persons(cls, value: Any) -> Any:
-        """`ref` defaults to the position."""
+        """`ref` defaults to the position, or `p` and the position where somebody else was given that one."""
         if not isinstance(value, dict) or not isinstance(value.get("persons"), list):
             return value
+        given = {p.get("ref") for p in value["persons"] if isinstance(p, dict) and isinstance(p.get("ref"), str)}
         persons = [
-            {**p, "ref": str(at)} if isinstance(p, dict) and p.get("ref") is None else p
+            {**p, "ref": f"p{at}" if str(at) in given else str(at)} if isinstance(p, dict) and not p.get("ref") else p
             for at, p in enumerate(value["persons"], start=1)
         ]
         return {**value, "persons": persons}

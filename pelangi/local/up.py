@@ -139,7 +139,8 @@ class Plan:
         }
         if service == "notify":
             smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self._mailbox.smtp_port)}
-            values |= smtp | {"MAILBOX_URL": self._mailbox.http_url}
+            track = f"http://127.0.0.1:{self._settings.port('portal')}/track/"
+            values |= smtp | {"MAILBOX_URL": self._mailbox.http_url, "TRACK_URL": track}
         return self._ours(name, service, ("serve", service), values, port)
 
     def _portal(self) -> Program:

@@ -15,9 +15,9 @@ from pelangi.chassis.commands import ON_DOCUMENT, Answer, Command, execute
 from pelangi.chassis.ids import derived_id, random_id
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import UniqueIndexTaken
-from pelangi.chassis.web import Problem, documented, etag, idempotency_key, if_match, invalid, not_found, read_body, validate
+from pelangi.chassis.web import Problem, documented, etag, idempotency_key, if_match, not_found, read_body, validate
 from pelangi.contracts.codes import RequestStatus
-from pelangi.contracts.request import RequestBody
+from pelangi.contracts.request import RequestBody, VillageCode
 from services.intake import rules, store
 from services.intake.metrics import REQUESTS
 from services.intake.model import Case, Draws, is_open, submit, withdraw
@@ -79,9 +79,7 @@ def _add_commands(router: APIRouter, runtime: Runtime) -> None:
         command = Command(key, raw.digest, creates=True, traceparent=request.headers.get("traceparent", ""))
 
         def transition(case: Case) -> tuple[Case, Answer]:
-            body = validate(RequestBody, raw.value)
-            if broken := rules.errors(body):
-                raise invalid(broken)
+            body = validate(RequestBody, raw.value, broken=rules.errors(raw.value))
             after = submit(case, body, draw(body), clock.now())
             REQUESTS.labels(body.place.visit_kind, after["status"]).inc()
             return after, Answer.of(201, receipt(after), location=f"/v1/requests/{request_id}")
@@ -121,7 +119,7 @@ def _add_queries(router: APIRouter, runtime: Runtime) -> None:
 
     @router.get("/v1/requests")
     async def list_requests(
-        status: RequestStatus | None = None, village_code: str | None = None, cursor: str | None = None
+        status: RequestStatus | None = None, village_code: VillageCode | None = None, cursor: str | None = None
     ) -> Response:
         """A page of requests, newest first; `Link: rel="next"` where there are more (RFC 8288)."""
         rows, after = await store.page(cases, status=status, village_code=village_code, cursor=cursor)

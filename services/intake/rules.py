@@ -3,8 +3,10 @@
 Nothing here refuses a person for what they do not have: no name, NIK, family card, phone or address blocks a request.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.web import FieldError
@@ -31,14 +33,16 @@ CONTACT = Missing("CONTACT", "Belum ada nomor telepon atau surel yang bisa dihub
 ADDRESS = Missing("ADDRESS", "Belum ada alamat atau patokan tempat. / No address or landmark.")
 
 
-def errors(body: RequestBody) -> list[FieldError]:
-    """Every broken rule, with a pointer to its field."""
-    return [*_size(body), *_refs(body), *_availability(body)]
+def errors(body: Any) -> list[FieldError]:
+    """Rules over the whole list of persons, broken by a body as it came (any JSON), with a pointer to each place."""
+    persons = body.get("persons") if isinstance(body, dict) else None
+    people = [p if isinstance(p, dict) else {} for p in persons] if isinstance(persons, list) else []
+    return [*_size(people), *_refs(people)]
 
 
-def _size(body: RequestBody) -> list[FieldError]:
-    items = sum(len(p.services) for p in body.persons)
-    if len(body.persons) > MAX_PERSONS or items > MAX_ITEMS:
+def _size(persons: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    items = sum(len(p["services"]) for p in persons if isinstance(p.get("services"), list))
+    if len(persons) > MAX_PERSONS or items > MAX_ITEMS:
         detail = (
             f"Paling banyak {MAX_PERSONS} orang dan {MAX_ITEMS} layanan. / At most {MAX_PERSONS} persons and {MAX_ITEMS} items."
         )
@@ -46,26 +50,16 @@ def _size(body: RequestBody) -> list[FieldError]:
     return []
 
 
-def _refs(body: RequestBody) -> list[FieldError]:
-    seen: set[str | None] = set()
+def _refs(persons: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    seen: set[str] = set()
     found = []
-    for at, person in enumerate(body.persons):
-        if person.ref in seen:
+    for at, person in enumerate(persons):
+        ref = person.get("ref")
+        if isinstance(ref, str) and ref in seen:
             found.append(FieldError(f"#/persons/{at}/ref", "ref_not_unique", "Harus berbeda. / Must be unique."))
-        seen.add(person.ref)
-        repeated = len(person.services) != len(set(person.services))
-        if repeated:
-            found.append(FieldError(f"#/persons/{at}/services", "service_repeated", "Layanan berulang. / A service is repeated."))
+        elif isinstance(ref, str) and ref:
+            seen.add(ref)
     return found
-
-
-def _availability(body: RequestBody) -> list[FieldError]:
-    detail = "Jam mulai harus sebelum jam selesai. / Start must be before end."
-    return [
-        FieldError(f"#/availability/{at}/end", "end_before_start", detail)
-        for at, window in enumerate(body.availability)
-        if window.start >= window.end
-    ]
 
 
 def in_city(village_code: str) -> bool:

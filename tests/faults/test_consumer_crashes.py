@@ -1,7 +1,5 @@
 """The consumer under kills and poison on real Kafka: every fact applied once, every broken record kept exactly."""
 
-import json
-from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -9,6 +7,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from pelangi.chassis.dead_letters import unseal
 from pelangi.chassis.settings import development_key, key_ring
 from pelangi.contracts.events import VisitDetails
 from pelangi.contracts.examples import EXAMPLES
@@ -59,12 +58,8 @@ def letters(kafka: Any, records: list[Raw]) -> dict[str, list[Raw]]:
 def opened(letter: Raw) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
     """Value, key and headers of the record in a dead letter."""
     keys_ = key_ring(SecretStr(development_key("intake.dlq")))
-    plain = json.loads(keys_.decrypt((letter.value or b"").decode(), topic="intake.dlq", key=(letter.key or b"").decode()))
-
-    def raw(text: str | None) -> bytes | None:
-        return None if text is None else b64decode(text)
-
-    return raw(plain["value"]), raw(plain["key"]), [(name, raw(value) or b"") for name, value in plain["headers"]]
+    original = unseal(letter.value or b"", keys_, topic="intake.dlq", key=(letter.key or b"").decode())
+    return original.value, original.key, [(name, value or b"") for name, value in original.headers]
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,8 @@ async def test_an_old_relays_resend_is_byte_for_byte_the_same(kafka: Any, relays
     request_id = await relays.pending()
     producer = await relays.leader()
     read = await relays.cases.find({})
-    await relays.relay._send(producer, read)  # committed, and not cleared: as after a crash between the two
+    _, records = await relays.relay._render(read)
+    await relays.relay._send(producer, records)  # committed, and not cleared: as after a crash between the two
     await relays.relay.cycle(producer)
     assert len(assert_once(kafka, CREATED, [request_id])[request_id]) == 2
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from pelangi.local.private import PrivateStack
-from tests.support.city import SERVICES, simulate
+from tests.support.city import SERVICES, simulate, wait_for
 
 REQUESTS = 40
 EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber_python"
@@ -116,3 +117,27 @@ def test_nothing_personal_in_the_logs(city: tuple[PrivateStack, int, str]) -> No
 
 def _request_ids(stack: PrivateStack) -> list[str]:
     return [row["request_id"] for row in httpx.get(stack.url("intake") + "/v1/requests").json()["requests"]]
+
+
+def test_the_longest_list_reaches_every_service(city: tuple[PrivateStack, int, str]) -> None:
+    """100 persons with 3 services each: the largest snapshot that a lawful request makes is read by all."""
+    stack, _, _ = city
+    persons = [{"name": f"Orang {at}", "services": ["KK_CHANGE", "KTP_RECORDING", "CONSULTATION"]} for at in range(100)]
+    place = {"visit_kind": "INSTITUTION", "village_code": "19.71.04.1009", "address": "Panti Uji"}
+    body = {"channel": "LETTER", "requester": {"kind": "CARE_HOME"}, "persons": persons, "place": place}
+    filed = httpx.post(stack.url("intake") + "/v1/requests", json=body, headers={"Idempotency-Key": str(uuid4())})
+    assert filed.status_code == 201, filed.text
+    request_id = filed.json()["request_id"]
+
+    def items(program: str, path: str) -> int | None:
+        answer = httpx.get(f"{stack.url(program)}/v1/{path}")
+        return answer.json()["details_version"] and len(answer.json().get("items", [])) if answer.status_code == 200 else None
+
+    wait_for(lambda: items("issuance", f"requests/{request_id}/documents") == 300, 30, "issuance to know 300 items")
+    wait_for(lambda: items("notify", f"messages?request_id={request_id}") is not None, 30, "notify to know whom to tell")
+    wait_for(lambda: _visited_items(stack, request_id) == 300, 60, "a visit for all")
+
+
+def _visited_items(stack: PrivateStack, request_id: str) -> int:
+    answer = httpx.get(f"{stack.url('scheduling')}/v1/requests/{request_id}")
+    return sum(len(visit["items"]) for visit in answer.json()["visits"]) if answer.status_code == 200 else 0

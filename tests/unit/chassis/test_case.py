@@ -93,7 +93,8 @@ def test_a_new_case_is_inserted_whole() -> None:
     it.advance(emit({**it.after, "a": 1}, CLOSED), wall=WALL)
     document = it.document()
     assert document == {
-        "_id": R, "version": 1, "a": 1, "changed_at": WALL, "outbox": it.envelopes, "pending_since": WALL
+        "_id": R, "version": 1, "a": 1, "changed_at": WALL, "outbox": it.envelopes, "pending_since": WALL,
+        "trace": it.envelopes[0]["traceparent"]
     }  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def test_a_known_case_is_updated_by_its_difference_guarded_by_its_version() -> N
     update = it.update()
     assert (update.id, update.version) == (R, 5)
     assert update.update == {
-        "$set": {"a": 2, "version": 6, "changed_at": WALL},
+        "$set": {"a": 2, "version": 6, "changed_at": WALL, "trace": it.envelopes[0]["traceparent"]},
         "$unset": {"gone": ""},
         "$push": {"outbox": {"$each": it.envelopes}},
         "$min": {"pending_since": WALL},

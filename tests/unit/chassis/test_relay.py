@@ -1,7 +1,6 @@
 """What the relay sends of an outbox, in which order, and what it leaves there when sending fails."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,10 +30,10 @@ class Producer:
         self.fault: Exception | None = None
         self._open: list[Any] = []
 
-    @asynccontextmanager
-    async def transaction(self) -> Any:
+    async def begin_transaction(self) -> None:
         self._open = []
-        yield
+
+    async def commit_transaction(self) -> None:
         if self.fault:
             raise self.fault
         self.committed += self._open

@@ -180,3 +180,10 @@ def test_visits() -> None:
     assert visits_opener(ring)(details) == Visits(visits=[])
     with pytest.raises(BrokenToken):
         visits_opener(ring)(details.model_copy(update={"request_id": "00000000-0000-5000-8000-000000000000"}))
+
+
+def test_the_largest_snapshot_is_read_again() -> None:
+    """The library refuses by default to decrypt more than 64 KiB of what it encrypts at any size."""
+    plain = b"x" * 2_000_000
+    ring = KeyRing.of({"k": urlsafe_b64encode(bytes(32)).decode().rstrip("=")})
+    assert ring.decrypt(ring.encrypt(plain, topic="t", key="k"), topic="t", key="k") == plain

@@ -231,7 +231,7 @@ def _history(draw: Any) -> list[Fact[Any]]:
 
 def outcome(it: Life) -> Any:
     """The facts and everything derived from them; without version, events, ids drawn and times."""
-    case = {k: v for k, v in it.case.items() if k not in {"version", "content_version", "changed_at", "emits"}}
+    case = {k: v for k, v in it.case.items() if k not in {"version", "content_version", "changed_at", "emits", "trace"}}
     if "closing" in case:
         case["closing"] = {k: v for k, v in case["closing"].items() if k != "at"}
     shown = tracking(it.case) | {"closed": case.get("closing")}

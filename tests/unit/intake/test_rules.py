@@ -21,10 +21,12 @@ def model(**changes: Any) -> RequestBody:
 
 def codes(**changes: Any) -> dict[str, str]:
     """The broken rules by pointer."""
+    raw = body(**changes)
     try:
-        return {e.pointer: e.code for e in rules.errors(model(**changes))}
+        validate(RequestBody, raw, broken=rules.errors(raw))
     except Problem as problem:
         return {e.pointer: e.code for e in problem.errors}
+    return {}
 
 
 def test_a_minimal_body_is_enough() -> None:
@@ -34,12 +36,17 @@ def test_a_minimal_body_is_enough() -> None:
         "persons": [{"services": ["KIA"]}],
         "place": {"visit_kind": "HOME", "village_code": KERAMAT},
     }
-    assert rules.errors(validate(RequestBody, minimal)) == []
+    assert rules.errors(minimal) == []
+    assert validate(RequestBody, minimal).persons[0].ref == "1"
 
 
 def test_ref_defaults_to_the_position_and_is_unique() -> None:
     assert [p.ref for p in model(persons=persons(2, ["KIA"])).persons] == ["1", "2"]
-    assert codes(persons=[{"ref": "2", "services": ["KIA"]}, {"services": ["KIA"]}]) == {"#/persons/1/ref": "ref_not_unique"}
+    assert codes(persons=[{"ref": "2", "services": ["KIA"]}, {"ref": "2", "services": ["KIA"]}]) == {
+        "#/persons/1/ref": "ref_not_unique"
+    }
+    taken = [{"ref": "2", "services": ["KIA"]}, {"services": ["KIA"]}]
+    assert [p.ref for p in model(persons=taken).persons] == ["2", "p2"]
     assert codes(persons=[{"ref": "a b", "services": ["KIA"]}]) == {"#/persons/0/ref": "string_pattern_mismatch"}
 
 
@@ -116,9 +123,30 @@ def test_phones_in_any_usual_spelling(typed: str, kept: str) -> None:
     assert model(requester={"kind": "SELF", "phone": typed}).requester.phone == kept
 
 
-@pytest.mark.parametrize("phone", ["", "nomor ibu", "0812", "+0812345678"])
+@pytest.mark.parametrize("phone", ["nomor ibu", "0812", "+0812345678"])
 def test_what_is_no_phone(phone: str) -> None:
     assert codes(requester={"kind": "SELF", "phone": phone}) == {"#/requester/phone": "string_pattern_mismatch"}
+
+
+@pytest.mark.parametrize("blank", ["", "   "])
+def test_blank_is_not_given_and_never_blocks(blank: str) -> None:
+    given = model(requester={"kind": "SELF", "name": blank, "phone": blank}, place={**body()["place"], "address": blank})
+    assert (given.requester.name, given.requester.phone, given.place.address) == (None, None, None)
+    assert "ADDRESS" in {m.code for m in rules.missing(given, given.persons[0])}
+
+
+@pytest.mark.parametrize("written", [1764000000, "1764000000", "86400"])
+def test_a_number_is_no_date(written: Any) -> None:
+    assert codes(filled_at=written) == {"#/filled_at": "date_format"}
+    assert codes(persons=[{"birth_date": written, "services": ["KIA"]}]) == {"#/persons/0/birth_date": "date_format"}
+
+
+def test_all_errors_at_once() -> None:
+    wrong = [{"ref": "1", "services": ["KIA", "KIA"]}, {"ref": "1", "services": ["KIA"], "nik": "12"}]
+    hours = [{"weekday": 1, "start": "12:00", "end": "09:00"}]
+    assert set(codes(channel="X", persons=wrong, availability=hours).values()) == {
+        "enum", "service_repeated", "ref_not_unique", "nik_format", "end_before_start"
+    }  # fmt: skip
 
 
 def test_rt_and_rw_have_three_digits() -> None:
