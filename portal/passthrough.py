@@ -55,8 +55,15 @@ class PassThrough:
         passed = _passed(answer.headers.multi_items(), answer.headers.get("connection", ""))
         response = Response(content, status_code=answer.status_code)
         for name, value in passed:
-            response.headers.append(name, value)
+            response.headers.append(name, _under_portal(name, value, f"/api/{request.path_params['service']}"))
         return response
+
+
+def _under_portal(name: str, value: str, prefix: str) -> str:
+    """Where a service points to itself (RFC 8288 `Link`, `Location`), the caller must find it under the portal."""
+    if name.lower() == "location" and value.startswith("/"):
+        return prefix + value
+    return value.replace("</", f"<{prefix}/") if name.lower() == "link" else value
 
 
 def _target(request: Request, base: str) -> bytes:

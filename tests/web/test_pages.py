@@ -10,6 +10,7 @@ from pelangi.contracts.codes import RequestStatus
 from portal import texts
 from portal.app import create_app
 from portal.form import Form
+from portal.passthrough import _under_portal
 from portal.problems import locate
 from portal.receipts import COOKIE, ReceiptBox, receipt_of
 from portal.settings import PortalSettings
@@ -215,3 +216,10 @@ def test_every_code_and_message_has_words_in_both_languages() -> None:
 def test_pointers_lead_to_fields(pointer: str, field: str | None) -> None:
     spot = locate(pointer)
     assert (spot.field_id if spot else None) == field
+
+
+def test_a_services_own_links_are_found_under_the_portal() -> None:
+    assert _under_portal("location", "/v1/requests/x", "/api/intake") == "/api/intake/v1/requests/x"
+    link = _under_portal("link", '</v1/requests?cursor=x>; rel="next"', "/api/intake")
+    assert link == '</api/intake/v1/requests?cursor=x>; rel="next"'
+    assert _under_portal("etag", '"</1"', "/api/intake") == '"</1"'
