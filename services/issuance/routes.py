@@ -35,10 +35,11 @@ def routes(runtime: Runtime) -> APIRouter:
     @router.post("/v1/items/{item_id}/transitions", openapi_extra=documented(ItemTransition))
     async def end_item(item_id: str, request: Request) -> Response:
         """End an item without a document: rejected by the office, or withdrawn by the resident."""
-        key, raw, body = await _read(runtime, request, ItemTransition)
+        key, raw = await _read(runtime, request)
         request_id = await store.request_of_item(runtime.cases, item_id)
 
         def change(case: Case) -> tuple[Case, Json]:
+            body = _valid(ItemTransition, raw)
             after = close_item(case, item_id, ItemOutcome(body.to), body.reason, runtime.clock.now())
             return after, item_view(after, item_of(after, item_id))
 
@@ -47,10 +48,11 @@ def routes(runtime: Runtime) -> APIRouter:
     @router.post("/v1/documents/{document_id}/transitions", openapi_extra=documented(DocumentTransition))
     async def move(document_id: str, request: Request) -> Response:
         """Take a document to its next status."""
-        key, raw, body = await _read(runtime, request, DocumentTransition)
+        key, raw = await _read(runtime, request)
         request_id = await store.request_of_document(runtime.cases, document_id)
 
         def change(case: Case) -> tuple[Case, Json]:
+            body = _valid(DocumentTransition, raw)
             after = move_document(case, document_id, body.move(), runtime.clock.now())
             document = document_of(after, document_id)
             return after, {"item_id": document["item_id"], **document_view(after, document)}
@@ -60,14 +62,19 @@ def routes(runtime: Runtime) -> APIRouter:
     return router
 
 
-async def _read(runtime: Runtime, request: Request, model: type[B]) -> tuple[str, Body, B]:
-    """The key and the body. Raises Problem for all that is wrong with it whatever the case is."""
+async def _read(runtime: Runtime, request: Request) -> tuple[str, Body]:
+    """The key and the body as JSON."""
     key = idempotency_key(request)
     raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
+    return key, raw
+
+
+def _valid(model: type[B], raw: Body) -> B:
+    """The body, once the key is known to be new. Raises Problem 422 for all that is wrong with it whatever the case is."""
     body = validate(model, raw.value)
     if errors := body.errors():
         raise invalid(errors)
-    return key, raw, body
+    return body
 
 
 def _command(request: Request, key: str, raw: Body) -> Command:

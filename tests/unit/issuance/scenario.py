@@ -43,6 +43,7 @@ from services.issuance.documents import DocumentStatus
 from services.issuance.handlers import HANDLERS
 from services.issuance.model import Move, move_document, open_documents
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 REQUEST = "8d7c4a52-6a3e-5b19-8a6c-000000000001"
 VISIT, VISIT_2 = "01934567-0000-7000-8000-0000000000a1", "01934567-0000-7000-8000-0000000000a2"
 RECEIVED = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -69,11 +70,11 @@ def details(
         for n, kind in enumerate(kinds)
     ]
     opened = Opened(request, Identity(persons=[_person()], items=items))
-    return Fact(topics.REQUEST_DETAILS, REQUEST, REQUEST, version, "", opened)
+    return Fact(topics.REQUEST_DETAILS, REQUEST, REQUEST, version, TRACE, opened)
 
 
 def tombstone(sequence: int = 99) -> Fact[Any]:
-    return Fact(topics.REQUEST_DETAILS, REQUEST, REQUEST, sequence, "", None)
+    return Fact(topics.REQUEST_DETAILS, REQUEST, REQUEST, sequence, TRACE, None)
 
 
 def scheduled(sequence: int = 2, visit_id: str = VISIT) -> Fact[Any]:
@@ -113,7 +114,7 @@ def completed(outcomes: dict[int, ItemVisitOutcome], sequence: int = 3, visit_id
 def visits(*visited: dict[int, ItemVisitOutcome], sequence: int = 3) -> Fact[Any]:
     """The snapshot of the visits that took place so far, with the outcomes of each."""
     snapshot = Visits(visits=[_visit(visit, outcomes) for visit, outcomes in zip((VISIT, VISIT_2), visited, strict=False)])
-    return Fact(topics.VISIT_DETAILS, REQUEST, REQUEST, sequence, "", snapshot)
+    return Fact(topics.VISIT_DETAILS, REQUEST, REQUEST, sequence, TRACE, snapshot)
 
 
 def _visit(visit_id: str, outcomes: dict[int, ItemVisitOutcome]) -> Visit:
@@ -144,7 +145,7 @@ def closed(outcome: ClosingOutcome, sequence: int = 9) -> Fact[Any]:
 
 def fact(data: Data, sequence: int) -> Fact[Any]:
     type_ = TYPE_OF[type(data)]
-    return Fact(type_, REQUEST, aggregate_id(type_, data), sequence, "", data)
+    return Fact(type_, REQUEST, aggregate_id(type_, data), sequence, TRACE, data)
 
 
 class Desk:

@@ -19,6 +19,7 @@ from tests.unit.issuance.scenario import (
     NAME,
     NIK,
     NOW,
+    TRACE,
     VISIT_2,
     Desk,
     closed,
@@ -185,7 +186,7 @@ def test_an_erased_person_stays_erased_when_older_snapshots_come_again() -> None
 
 def test_erased_visits_are_forgotten_but_not_their_outcome() -> None:
     desk = Desk(details(ServiceKind.KK_NEW), completed({0: DONE}), visits({0: DONE}))
-    desk.fold(Fact(topics.VISIT_DETAILS, desk.case["_id"], desk.case["_id"], 50, "", None))
+    desk.fold(Fact(topics.VISIT_DETAILS, desk.case["_id"], desk.case["_id"], 50, TRACE, None))
     assert "visit_details" not in desk.case
     assert request_view(desk.case)["items"][0]["visit_outcome"] == "DONE"
 
@@ -197,5 +198,5 @@ def test_every_topic_that_issuance_reads_has_a_handler() -> None:
 def test_an_unknown_closing_is_a_closing_over_open_items() -> None:
     fact = closed(ClosingOutcome.OTHER)
     unknown = fact.data.model_copy(update={"outcome": "UNKNOWN"})
-    desk = Desk(details(ServiceKind.KK_NEW), Fact(fact.type, fact.request_id, fact.aggregate, 9, "", unknown))
+    desk = Desk(details(ServiceKind.KK_NEW), Fact(fact.type, fact.request_id, fact.aggregate, 9, TRACE, unknown))
     assert request_view(desk.case)["items"][0]["status"] == "ENDED"

@@ -23,6 +23,7 @@ from pelangi.contracts.snapshots import Address, Contact, Visits
 from services.notify.handlers import HANDLERS
 from services.notify.model import Case
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 REQUEST = "5b0d8f0c-0000-5000-8000-000000000001"
 VISIT_1, VISIT_2 = "01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
 ITEM = "01890000-0000-7000-8000-0000000000a1"
@@ -68,7 +69,7 @@ def contact(
 
 
 def fact(type_: str, data: Any, sequence: int = 1, aggregate: str = REQUEST) -> Fact[Any]:
-    return Fact(type_, REQUEST, aggregate, sequence, "", data)
+    return Fact(type_, REQUEST, aggregate, sequence, TRACE, data)
 
 
 def created() -> Fact[Any]:

@@ -116,7 +116,7 @@ def details(
 
 
 def tombstone(n: int = 1, sequence: int = 99) -> Fact[Any]:
-    return Fact(topics.REQUEST_DETAILS, request_id(n), request_id(n), sequence, "", None)
+    return Fact(topics.REQUEST_DETAILS, request_id(n), request_id(n), sequence, TRACE, None)
 
 
 def item_closed(n: int = 1, at: int = 0, outcome: ItemOutcome = ItemOutcome.REJECTED) -> Fact[Any]:
@@ -129,12 +129,12 @@ def item_closed(n: int = 1, at: int = 0, outcome: ItemOutcome = ItemOutcome.REJE
         closed_at=NOW,
         reason_class=None,
     )
-    return Fact(topics.ITEM_CLOSED, request_id(n), item, 5, "", data)
+    return Fact(topics.ITEM_CLOSED, request_id(n), item, 5, TRACE, data)
 
 
 def closed(n: int = 1, outcome: ClosingOutcome = ClosingOutcome.WITHDRAWN) -> Fact[Any]:
     data = RequestClosed(request_id=request_id(n), closed_at=NOW, outcome=outcome, turnaround_hours=1)
-    return Fact(topics.REQUEST_CLOSED, request_id(n), request_id(n), 9, "", data)
+    return Fact(topics.REQUEST_CLOSED, request_id(n), request_id(n), 9, TRACE, data)
 
 
 def fold_facts(*facts: Fact[Any], case: Case | None = None, now: datetime = NOW) -> Change[Case]:
