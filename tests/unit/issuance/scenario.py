@@ -181,7 +181,7 @@ class Desk:
 
     def take(self, after: Case) -> "Desk":
         change: Change[Any] = Change(self.case, self.case)
-        change.advance(after, wall=NOW)
+        change.advance(after, wall=NOW, traceparent=TRACE)
         self.events += [MODELS[e["type"]].model_validate_json(e["data"]) for e in change.envelopes]
         self.case = change.after
         return self

@@ -14,6 +14,7 @@ from services.scheduling.model import Seen
 from tests.unit.scheduling.city import (
     NOW,
     OTHER_VILLAGE,
+    TRACE,
     closed,
     created,
     details,
@@ -58,7 +59,7 @@ def with_visit(*, started: bool) -> Case:
 
 def _bare(case: Case) -> Case:
     change: Change[Case] = Change(case, cast(Case, stub(case["_id"])))
-    change.advance(case, wall=NOW)
+    change.advance(case, wall=NOW, traceparent=TRACE)
     return change.after
 
 
