@@ -10,3 +10,4 @@ DAY_FULL = Counter("pelangi_bookings_refused_total", "Bookings that a day refuse
 NO_DAY = Counter("pelangi_requests_without_a_day_total", "Times no day of the horizon had room for a request")
 CAPPED = Counter("pelangi_visits_capped_total", "Visits that need more than a day and got a whole one")
 SWEPT = Counter("pelangi_placements_swept_total", "Placements freed by the sweeper because no case held or wanted them")
+SPREAD_FAILURES = Counter("pelangi_spread_failures_total", "Visits whose members could not follow yet; tried again", ["error"])

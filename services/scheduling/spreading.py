@@ -19,7 +19,7 @@ from services.scheduling.booking import Booker
 from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, trace_of, wanted
 from services.scheduling.days import MOVED, Day, DayVisit
 from services.scheduling.fold import fold
-from services.scheduling.metrics import ENDED
+from services.scheduling.metrics import ENDED, SPREAD_FAILURES
 from services.scheduling.reference import read_reference
 from services.scheduling.store import unspread_days
 
@@ -41,8 +41,12 @@ class Spreader:
         count = 0
         for day in await unspread_days(self.days):
             for visit_id in day["unspread"]:
-                await self.visit(day, visit_id)
-                count += 1
+                try:
+                    await self.visit(day, visit_id)
+                    count += 1
+                except Exception as error:  # noqa: BLE001 - one visit that cannot follow must not hold up the others
+                    SPREAD_FAILURES.labels(type(error).__name__).inc()
+                    log.warning("not spread yet", extra={"visit_id": visit_id, "error": type(error).__name__})
         return count
 
     async def visit(self, day: Day, visit_id: str) -> None:
@@ -54,6 +58,8 @@ class Spreader:
                 return
         else:
             await self.booker.hold_members(known.values(), day)
+            # read again: a member held just now follows as it is now, not as it was before
+            known = cast(dict[str, Case], await self.cases.get_many(list(visit["members"])))
             await self._follow(day, visit_id, known)
         await fold(self.days, {day["_id"]: partial(_spread, visit_id, visit["version"])}, clock=self.clock)
 
