@@ -22,6 +22,10 @@ ADDRESS_FIELD = {rows.EMAIL: "email", "WHATSAPP": "phone", "SMS": "phone"}
 """What of a person's contact each channel needs; VIA_KELURAHAN needs nothing."""
 
 
+REPLACED = "REPLACED"
+"""Of a cancellation that is left to the message on the visit in its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tell:
     """Say it. `template`: the text; `address`: where to, "" for the desk of the kelurahan."""
@@ -108,12 +112,37 @@ def _date(case: Case, row: Row, today: date) -> _Say | Drop:
         return Drop("REQUEST_CLOSED")
     if visit_id in case.get("completed", {}):
         return Drop("OVERTAKEN")
-    told = _visits_told(case)
     if visit["status"] == ScheduleStatus.CANCELLED:
-        return _Say(rows.CHANGED, "cancelled") if visit_id in told else Drop("CANCELLED")
+        return _cancelled(case, row, today)
     if date_of(visit) < today:
         return Drop("PAST")
-    return _Say(rows.CHANGED, "changed") if told else _Say(rows.SCHEDULED, "scheduled")
+    return _Say(rows.CHANGED, "changed") if _visits_told(case) else _Say(rows.SCHEDULED, "scheduled")
+
+
+def _cancelled(case: Case, row: Row, today: date) -> _Say | Drop:
+    """Told only to who expects a visit, and left out where the message on the visit in its place says so by itself.
+
+    A fallback is never left out: its direct message failed.
+    """
+    if row["visit_id"] not in _visits_told(case) and not _owes_cancellation(case):
+        return Drop("CANCELLED")
+    if not row.get("fallback") and any(_comes(case, visit_id, today) for visit_id in case["visits"]):
+        return Drop(REPLACED)
+    return _Say(rows.CHANGED, "cancelled")
+
+
+def _comes(case: Case, visit_id: str, today: date) -> bool:
+    """Whether the visit is still ahead. Not today's: its message could be late, and then it would say nothing."""
+    visit = case["visits"][visit_id]
+    over = visit["status"] == ScheduleStatus.CANCELLED or visit_id in case.get("completed", {})
+    return not over and date_of(visit) > today
+
+
+def _owes_cancellation(case: Case) -> bool:
+    """Whether the last word on dates was left to a message that has not been sent: they still expect a visit that is off."""
+    dates = [row for _, row in rows.in_order(case["messages"]) if row["purpose"] in rows.ABOUT_DATES]
+    said = [row for row in dates if row["state"] == rows.SENT or row.get("reason") == REPLACED]
+    return bool(said) and said[-1]["state"] != rows.SENT
 
 
 def _visits_told(case: Case) -> set[str]:

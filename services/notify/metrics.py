@@ -9,6 +9,7 @@ from services.notify.model import Case
 MESSAGES = Counter("pelangi_messages_total", "Messages that came into a state", ["purpose", "channel", "state"])
 DUE = Gauge("pelangi_messages_due_cases", "Cases with a message to work on now (at most one pass is seen at a time)")
 OLDEST_DUE = Gauge("pelangi_messages_oldest_due_seconds", "Age of the message that has been due the longest")
+PUT_OFF = Counter("pelangi_messages_put_off_total", "Times that a case was put off, because a bug of ours stands in its way")
 SEND_SECONDS = Histogram(
     "pelangi_message_send_seconds",
     "Time of one call to a provider",

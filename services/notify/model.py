@@ -139,6 +139,11 @@ def settled(case: Case) -> Case:
     return after
 
 
+def put_off(case: Case, until: datetime) -> Case:
+    """The case left alone until then, whatever is wrong with its rows; a fact that comes earlier ends the wait."""
+    return cast(Case, {**case, "due_since": until}) if "due_since" in case else case
+
+
 def with_row(case: Case, key: str, row: Row) -> Case:
     """The case with this row, settled."""
     return settled(cast(Case, {**case, "messages": {**case["messages"], key: row}}))

@@ -3,6 +3,9 @@
 One pass: find what is due, decide and claim in one bulk of guarded writes, call the providers, record in another bulk. Only
 the holder of the claim that is stored calls, and looks at its time limit just before. What is claimed and never recorded is
 asked about; it is never sent again blindly.
+
+Every pass moves on every case that it found: one that a bug of ours stands in the way of is put off. So no case holds up those
+behind it, and what became of one call is recorded whatever the others end in.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from pelangi.chassis.case import Change
 from pelangi.chassis.clock import Clock, local_date
@@ -22,8 +26,8 @@ from pelangi.chassis.store import Collection, StoreError
 from services.notify import delivery, rows
 from services.notify.channels import Accepted, CannotAskNow, Channel, Message, Result, Retry, Unknown
 from services.notify.messages import Drop, Tell, decide
-from services.notify.metrics import SEND_SECONDS, count_changes, observe_due
-from services.notify.model import Case, expire
+from services.notify.metrics import PUT_OFF, SEND_SECONDS, count_changes, observe_due
+from services.notify.model import Case, expire, put_off
 from services.notify.store import due_cases
 from services.notify.texts import Writer
 
@@ -33,6 +37,8 @@ Edit = Callable[[Case], Case]
 """A pure change of a case that may be tried again on a newer one; the same object where there is nothing (left) to do."""
 
 MAX_WRITES = 20
+PUT_OFF_S = 60.0
+"""Pause of a case that cannot be worked on; a release with the bug out of it is not waited for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +94,28 @@ class Sender:
         claimed = await self._claim(steps)
         if any(step.tell for step in claimed):
             crash_point("send.after-claim")
-        ends = await asyncio.gather(*(self._end(step, started + self.limits.start_s) for step in claimed))
-        await self._record({step.after["_id"]: (step.after, edit) for step, edit in zip(claimed, ends, strict=True)})
+        calls = (self._end(step, started + self.limits.start_s) for step in claimed)
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        results = zip(claimed, ends, strict=True)
+        await self._record({step.after["_id"]: (step.after, self._edit(end)) for step, end in results})
+        for end in ends:
+            if _ends_the_process(end):
+                raise end
         return any(step.key or step.after is not step.before for step in steps)
 
     def _guarded_step(self, case: Case, wall: datetime) -> Step:
-        """A bug of ours about one case must not stop the others; it shows in the log and in the oldest due age."""
+        """A bug of ours about one case must not stop the others, nor fill the pages that are found after this one."""
         try:
-            return self._step(case, wall)
+            step = self._step(case, wall)
         except Exception as error:  # noqa: BLE001 - see above
-            log.error("no decision", extra={"request_id": case["_id"], "error": type(error).__name__})
-            return Step(case, case)
+            return Step(case, self._put_off(case, "no decision", error))
+        return step if step.key or step.after is not case else Step(case, self._put_off(case, "nothing to decide"))
+
+    def _put_off(self, case: Case, what: str, error: BaseException | None = None) -> Case:
+        """Leave a case alone for a while; it shows in the log and in its own metric."""
+        log.error(what, extra={"request_id": case["_id"], "error": type(error).__name__ if error else ""})
+        PUT_OFF.inc()
+        return put_off(case, self.clock.wall() + timedelta(seconds=PUT_OFF_S))
 
     def _step(self, case: Case, wall: datetime) -> Step:
         """Expire what is not to be told any more, up to the first message to tell or to ask about."""
@@ -154,6 +171,14 @@ class Sender:
         wall = self.clock.wall()
         return lambda case: delivery.record(case, key, claim, result, wall)
 
+    def _edit(self, end: Edit | BaseException) -> Edit:
+        """What a call came back with; where it broke, its claim stays to be asked about, but not at once."""
+        if not isinstance(end, BaseException):
+            return end
+        if _ends_the_process(end):
+            return lambda case: case
+        return lambda case: self._put_off(case, "call broke", end)
+
     async def _call(self, step: Step, tell: Tell, not_after: float) -> Result:
         row = step.after["messages"][step.key]
         started = time.monotonic()
@@ -181,7 +206,9 @@ class Sender:
         row = step.after["messages"][key]
         try:
             present = await self.channels[row["channel"]].find(row["message_id"])
-        except CannotAskNow:
+        except Exception as error:  # noqa: BLE001 - a bug of ours in one question must not lose what became of the others
+            if not isinstance(error, CannotAskNow):
+                log.error("question failed", extra={"request_id": step.after["_id"], "error": type(error).__name__})
             wall = self.clock.wall()
             return lambda case: delivery.no_answer(case, key, claim, wall)
         wall = self.clock.wall()
@@ -193,7 +220,7 @@ class Sender:
         known = {id_: case for id_, (case, _) in ends.items()}
         for attempt in range(MAX_WRITES):
             wall = self.clock.wall()
-            edited = [(case, ends[id_][1](case)) for id_, case in known.items()]
+            edited = [(case, self._edited(case, ends[id_][1])) for id_, case in known.items()]
             changes = [_change(before, after, wall) for before, after in edited if after is not before]
             if not changes or await self._written(changes):
                 return
@@ -201,11 +228,23 @@ class Sender:
             known = await self._read(known)
         log.error("results not recorded; they will be asked for", extra={"cases": len(known)})
 
+    def _edited(self, case: Case, edit: Edit) -> Case:
+        """A bug of ours about one result must not lose the others."""
+        try:
+            return edit(case)
+        except Exception as error:  # noqa: BLE001 - see above
+            return self._put_off(case, "result not understood", error)
+
     async def _read(self, known: Mapping[str, Case]) -> dict[str, Case]:
         try:
             return await self.cases.get_many(list(known))  # type: ignore[return-value]  # documents of this collection are cases
         except StoreError:
             return dict(known)
+
+
+def _ends_the_process(end: object) -> TypeGuard[BaseException]:
+    """Whether it is to be passed on. A cancelled call is not: when the pass itself is cancelled, it never gets here."""
+    return isinstance(end, BaseException) and not isinstance(end, Exception | asyncio.CancelledError)
 
 
 def _change(before: Case, after: Case, wall: datetime) -> Change[Case]:

@@ -51,6 +51,7 @@ class FakeChannel:
     sent: list[Message] = field(default_factory=list)
     asked: int = 0
     during: Callable[[], None] = lambda: None
+    during_ask: Callable[[str], None] = lambda _: None
 
     async def send(self, message: Message, idempotency_key: str) -> Result:
         word = self.script.pop(0) if self.script else "accept"
@@ -64,6 +65,7 @@ class FakeChannel:
 
     async def find(self, idempotency_key: str) -> bool | None:
         self.asked += 1
+        self.during_ask(idempotency_key)
         if not self.answers:
             raise CannotAskNow
         return self.mails[idempotency_key] > 0 if self.askable else None

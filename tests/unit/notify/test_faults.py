@@ -1,6 +1,7 @@
 """Each message once, whatever the provider, the process or the network does in between."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 
 from pelangi.chassis.case import Fact
 from pelangi.contracts.codes import ReachChannel
+from services.notify import delivery
+from services.notify.delivery import MAX_ASKS
+from services.notify.model import Case
 from services.notify.rows import Row
-from services.notify.sending import Limits
+from services.notify.sending import PUT_OFF_S, Edit, Limits, Sender, Step
 
 from .bench import DESK, Bench
 from .facts import (
@@ -172,6 +176,83 @@ async def test_erasure_between_claim_and_end_sends_no_second_mail() -> None:
     await bench.until_settled()
     assert bench.states() == [("ACCEPTED", "EXPIRED"), ("SCHEDULED", "EXPIRED")]
     assert not bench.mail.mails
+
+
+async def three_cases(bench: Bench) -> dict[str, str]:
+    """Three requests with one message each; their ids and the message ids."""
+    await bench.learn(created(), details())
+    first = bench.cases.documents.pop(REQUEST)
+    for name in "abc":
+        (key, row), *_ = first["messages"].items()
+        await bench.cases.insert({**first, "_id": name, "messages": {key: {**row, "message_id": f"mail-{name}"}}})
+    return {name: f"mail-{name}" for name in "abc"}
+
+
+def states_of(bench: Bench) -> dict[str, str]:
+    return {c["_id"]: next(iter(c["messages"].values()))["state"] for c in bench.cases.documents.values()}
+
+
+async def test_a_question_that_breaks_counts_as_no_answer_and_loses_no_other_result() -> None:
+    bench = Bench(["lose"])
+    await three_cases(bench)
+    bench.mail.during_ask = lambda key: {"mail-a": int}.get(key, str)("broken")  # type: ignore[attr-defined]
+    await bench.sender().work()
+    assert states_of(bench) == {"a": "UNKNOWN", "b": "SENT", "c": "SENT"}
+    bench.clock.pass_(5)
+    for name in "bc":
+        (row,) = bench.cases.documents[name]["messages"].values()
+        bench.cases.documents[name] |= {"messages": {"k": {**row, "state": "PENDING"}}, "due_since": bench.clock.at}
+    await bench.sender().work()
+    assert states_of(bench) == {"a": "UNKNOWN", "b": "SENT", "c": "SENT"}
+    assert next(iter(bench.cases.documents["a"]["messages"].values()))["asks"] == 1
+    for _ in range(MAX_ASKS):
+        bench.clock.pass_(5)
+        await bench.sender().work()
+    assert [r["state"] for r in bench.cases.documents["a"]["messages"].values()].count("FAILED") == 1
+    assert len(bench.desk.sent) == 1, "nobody could be asked, so the desk is"
+
+
+@pytest.mark.parametrize("error", [Crash, asyncio.CancelledError, KeyError])
+async def test_the_results_of_a_pass_are_recorded_whatever_one_call_does(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench()
+    await three_cases(bench)
+    end = Sender._end
+
+    async def broken(self: Sender, step: Step, not_after: float) -> Edit:
+        if step.after["_id"] == "a":
+            raise error
+        return await end(self, step, not_after)
+
+    monkeypatch.setattr(Sender, "_end", broken)
+    with pytest.raises(Crash) if error is Crash else nullcontext():
+        await bench.sender().work()
+    assert states_of(bench) == {"a": "CLAIMED", "b": "SENT", "c": "SENT"}
+    monkeypatch.undo()
+    bench.clock.pass_(PUT_OFF_S)
+    for _ in range(2):
+        await bench.sender().work()
+    assert states_of(bench)["a"] == "SENT"
+    assert set(bench.mail.mails.values()) == {1}
+
+
+async def test_a_result_that_cannot_be_understood_loses_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    await three_cases(bench)
+    record = delivery.record
+
+    def broken(case: Case, *rest: Any) -> Case:
+        return record(case, *rest) if case["_id"] != "a" else record(case)  # type: ignore[call-arg]
+
+    monkeypatch.setattr(delivery, "record", broken)
+    await bench.sender().work()
+    assert states_of(bench) == {"a": "CLAIMED", "b": "SENT", "c": "SENT"}
+    monkeypatch.undo()
+    bench.clock.pass_(PUT_OFF_S)
+    await bench.sender().work()
+    assert states_of(bench)["a"] == "SENT"
+    assert set(bench.mail.mails.values()) == {1}
 
 
 WORDS = ["accept", "accept-unseen", "lose", "later", "never", "accept-crash", "lose-crash"]

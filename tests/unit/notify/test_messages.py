@@ -8,12 +8,13 @@ import pytest
 from pelangi.contracts.codes import ReachChannel, ReachTo, RequesterKind
 from pelangi.contracts.snapshots import Address
 from services.notify.messages import Drop, Tell, decide
-from services.notify.model import Case
-from services.notify.rows import Row, in_order
+from services.notify.model import Case, expire
+from services.notify.rows import Row, in_order, new_row
 
 from .facts import (
     DATE,
     DOCUMENT_2,
+    REQUEST,
     VISIT_1,
     VISIT_2,
     closed,
@@ -28,6 +29,7 @@ from .facts import (
     withdrawn,
 )
 
+VISIT_3 = "01890000-0000-7000-8000-000000000003"
 CHANNELS = {"EMAIL", "VIA_KELURAHAN"}
 TODAY = date(2026, 11, 24)
 
@@ -98,6 +100,49 @@ def test_a_cancelled_visit_is_told_only_to_who_knew_its_date() -> None:
     known = fold([scheduled(revision=2, status="CANCELLED")], sent(case))
     assert of_date(known, 2) == "CHANGED cancelled"
     assert of_date(fold([closed("WITHDRAWN")], known), 2) == "REQUEST_CLOSED"
+
+
+def cancelled(case: Case, visit_id: str = VISIT_1) -> Case:
+    """The case with this visit called off."""
+    return fold([scheduled(visit_id, 2, "CANCELLED")], case)
+
+
+def expired(case: Case, visit_id: str = VISIT_1) -> Case:
+    """The case with the cancellation of this visit left out as the pass leaves it out."""
+    key = next(k for k, r in case["messages"].items() if (r.get("visit_id"), r.get("revision")) == (visit_id, 2))
+    return expire(case, key, of_date(case, 2, visit_id))
+
+
+def test_a_cancellation_is_left_to_the_message_on_the_visit_in_its_place() -> None:
+    case = cancelled(sent(fold([details(), scheduled()])))
+    replaced = fold([scheduled(VISIT_2)], case)
+    assert of_date(case, 2) == "CHANGED cancelled"
+    assert of_date(replaced, 2) == "REPLACED"
+    assert of_date(expired(replaced), 1, VISIT_2) == "CHANGED changed"
+
+
+def test_a_visit_that_is_off_over_or_not_ahead_replaces_nothing() -> None:
+    replaced = fold([scheduled(VISIT_2)], cancelled(sent(fold([details(), scheduled()]))))
+    assert of_date(cancelled(replaced, VISIT_2), 2) == "CHANGED cancelled"
+    assert of_date(fold([completed(VISIT_2)], replaced), 2) == "CHANGED cancelled"
+    assert of_date(replaced, 2, today=DATE) == "CHANGED cancelled"
+
+
+def test_a_visit_called_off_before_it_was_told_tells_of_the_one_that_it_replaced() -> None:
+    case = expired(fold([scheduled(VISIT_2)], cancelled(sent(fold([details(), scheduled()])))))
+    off = cancelled(case, VISIT_2)
+    assert of_date(off, 2, VISIT_2) == "CHANGED cancelled"
+    assert of_date(fold([scheduled(VISIT_3)], off), 2, VISIT_2) == "REPLACED"
+    told = cancelled(fold([scheduled(VISIT_3)], sent(off, VISIT_2, 2)), VISIT_3)
+    assert of_date(told, 2, VISIT_3) == "CANCELLED", "they know already that nobody comes"
+
+
+def test_the_desk_tells_of_a_cancellation_that_could_not_be_told_directly() -> None:
+    case = cancelled(sent(fold([details(), scheduled()])))
+    _, row = new_row(REQUEST, "SCHEDULED", visit_id=VISIT_1, revision=2, fallback=True)
+    said = decide(fold([scheduled(VISIT_2)], case), row, today=TODAY, channels=CHANNELS)
+    assert isinstance(said, Tell)
+    assert (said.template, said.audience) == ("cancelled", "KELURAHAN")
 
 
 @pytest.mark.parametrize(("outcome", "told"), [("DONE", True), ("PARTIAL", True), ("FAILED", False)])

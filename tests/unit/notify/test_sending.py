@@ -9,6 +9,8 @@ import pytest
 
 from pelangi.chassis import sabotage
 from pelangi.contracts.codes import RequesterKind
+from services.notify.metrics import PUT_OFF
+from services.notify.sending import PUT_OFF_S, Limits
 from services.notify.store import DUE
 from tests.support.memory_store import store_fault
 
@@ -16,7 +18,9 @@ from .bench import REQUESTER, Bench
 from .facts import (
     DATE,
     NOW,
+    REQUEST,
     VISIT_1,
+    VISIT_2,
     closed,
     completed,
     contact,
@@ -26,6 +30,8 @@ from .facts import (
     issued,
     scheduled,
 )
+
+LONG_DUE = NOW - timedelta(days=9999)
 
 
 async def test_everything_is_told_once_and_in_order() -> None:
@@ -142,6 +148,51 @@ async def test_a_bug_in_one_case_does_not_stop_the_others() -> None:
     await bench.cases.insert(poisoned)
     await bench.sender().once()
     assert bench.states() == [("ACCEPTED", "SENT")]
+
+
+async def test_cases_that_cannot_be_decided_let_those_behind_them_through() -> None:
+    """More of them than a pass takes, and due before everybody else."""
+    bench = Bench()
+    await bench.learn(created(), details())
+    for n in range(7):
+        nonsense = {**bench.case, "_id": f"{n}", "contact": {"channel": "NONSENSE"}, "due_since": LONG_DUE}
+        await bench.cases.insert(nonsense)
+    await bench.cases.insert({**bench.case, "_id": "no row", "messages": {}, "due_since": LONG_DUE})
+    before = PUT_OFF._value.get()
+    await bench.sender(Limits(cases=3)).work()
+    assert bench.states() == [("ACCEPTED", "SENT")]
+    assert PUT_OFF._value.get() - before == 8
+    off = [c for c in bench.cases.documents.values() if c["_id"] != REQUEST]
+    assert {c["due_since"] for c in off} == {NOW + timedelta(seconds=PUT_OFF_S)}
+
+
+async def test_a_case_that_was_put_off_is_told_once_it_can_be() -> None:
+    bench = Bench()
+    await bench.learn(created(), details())
+    good = bench.case["contact"]
+    bench.cases.documents[REQUEST]["contact"] = {"channel": "NONSENSE"}
+    await bench.sender().work()
+    assert bench.states() == [("ACCEPTED", "PENDING")]
+    bench.cases.documents[REQUEST]["contact"] = good
+    await bench.sender().work()
+    assert bench.states() == [("ACCEPTED", "PENDING")], "not before its pause is over"
+    await bench.learn(scheduled())
+    await bench.sender().work()
+    assert bench.states() == [("ACCEPTED", "SENT"), ("SCHEDULED", "SENT")], "a fact ends the pause"
+
+
+async def test_a_cancellation_and_the_visit_in_its_place_are_one_message() -> None:
+    bench = Bench()
+    await bench.learn(created(), details(), scheduled())
+    await bench.sender().work()
+    await bench.learn(scheduled(revision=2, status="CANCELLED"), scheduled(VISIT_2))
+    await bench.sender().work()
+    assert [(r["purpose"], r["state"], r.get("reason")) for r in bench.rows()[1:]] == [
+        ("SCHEDULED", "SENT", None),
+        ("SCHEDULED", "EXPIRED", "REPLACED"),
+        ("CHANGED", "SENT", None),
+    ]
+    assert [m.subject for m in bench.mail.sent[2:]] == ["Jadwal kunjungan yang baru"]
 
 
 @pytest.fixture
