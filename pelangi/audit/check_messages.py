@@ -116,7 +116,7 @@ def _owed(request: RequestHistory) -> Iterator[tuple[str, str, bool]]:
             yield "SCHEDULED", visit_id, False
             yield "VISIT_DONE", visit_id, visit.completed.outcome != VisitOutcome.FAILED and not silenced
     if any(document.handed_over for document in request.state.documents.values()):
-        yield "HANDED_OVER", "", _may_hear_of_documents(request) and not silenced
+        yield "HANDED_OVER", "", not silenced
 
 
 def _unexpected(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
@@ -143,8 +143,8 @@ def _audiences(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     """Nobody hears of an adult's documents but the person, the guardian, or a requester who asks for themselves."""
     for row in rows:
         if row["purpose"] in OF_DOCUMENTS and row["state"] == SENT:
-            wrong_reader = row["audience"] not in {_reach_to(request), KELURAHAN}
-            if wrong_reader or not _may_hear_of_documents(request):
+            reader = _reach_to(request) if _may_hear_of_documents(request) else ReachTo.PERSON
+            if row["audience"] not in {reader, KELURAHAN}:
                 yield request.finding("message-audience", f"{row['purpose']} {row['message_id']}")
 
 

@@ -64,7 +64,7 @@ def decide(case: Case, row: Row, *, today: date, channels: Collection[str]) -> T
     contact = contact_of(case)
     to = ReachTo.REQUESTER if ended else contact.to
     if row["purpose"] in rows.ABOUT_DOCUMENTS and not _may_hear_of_documents(contact, to):
-        return Drop("NOT_AUTHORISED")
+        to = ReachTo.PERSON  # who asked for them does not hear of their documents; they do, if only through the kelurahan
     if row.get("fallback"):
         return Tell(said.purpose, said.template, rows.KELURAHAN, rows.VIA_KELURAHAN, "")
     address = _address(contact, to, channels) if not (ended and contact.requester_kind == RequesterKind.SELF) else ""

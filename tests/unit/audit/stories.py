@@ -227,7 +227,7 @@ def home() -> Story:
     story.tell("VISIT_DONE", visit=visit)
     story.close_item(1)
     story.issue(0, "KK")
-    story.tell("HANDED_OVER", "EXPIRED", audience="PERSON")
+    story.tell("HANDED_OVER", audience="PERSON")
     story.close_item(0)
     story.close("COMPLETED")
     story.tell("CLOSED")

@@ -159,7 +159,7 @@ BREAKS: dict[str, Break] = {
     "mail-personal": mail("home", "CLOSED", lambda mails, id_: mails.update({id_: Mail(id_, 1, True)})),
     "mail-doubled": mail("home", "CLOSED", lambda mails, id_: mails.update({id_: Mail(id_, 2)})),
     "mail-unknown": lambda history: replace(history, mails={**history.mails, "x@pelangi.invalid": Mail("x@pelangi.invalid")}),
-    "message-audience": row("home", "HANDED_OVER", state="SENT"),
+    "message-audience": row("home", "HANDED_OVER", audience="REQUESTER"),
     "message-missing": http("home", "notify", lambda a: a["messages"].pop()),
     "message-twice": http("home", "notify", lambda a: a["messages"].append({**a["messages"][0], "message_id": ID("second")})),
     "message-unexpected": row("nowhere", "ACCEPTED", purpose="CLOSED"),

@@ -134,11 +134,11 @@ async def test_a_fact_between_call_and_record_loses_neither() -> None:
     assert set(bench.mail.mails.values()) == {1}
 
 
-async def test_who_may_not_hear_of_documents_does_not() -> None:
+async def test_who_may_not_hear_of_documents_does_not_but_the_person_does() -> None:
     bench = Bench()
     await bench.learn(details(contact(kind=RequesterKind.TKSK)), issued())
     await bench.sender().work()
-    assert [(r["state"], r.get("reason"), r["audience"]) for r in bench.rows()] == [("EXPIRED", "NOT_AUTHORISED", "PERSON")]
+    assert [(r["state"], r.get("reason"), r["audience"]) for r in bench.rows()] == [("SENT", None, "PERSON")]
 
 
 async def test_a_bug_in_one_case_does_not_stop_the_others() -> None:
