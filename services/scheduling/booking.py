@@ -1,8 +1,9 @@
 """Three steps to a place in a day, and the way back (ARCHITECTURE.md §2, "Visits and days").
 
 1. the case says what it wants; 2. the day books it, capacity checked in that one document; 3. on the case wanted becomes held and
-the event is pushed; then the old booking is freed. No step needs another to be atomic with it: whoever finds a case between two
-steps finishes or clears it, and a booking that no case holds or wants is freed.
+the event is pushed; then the old booking is freed. Who takes a visit along leaves its old day between 2 and 3, and gives up where
+the team there was faster. No step needs another to be atomic with it: whoever finds a case between two steps finishes or clears
+it, and a booking that no case holds or wants is freed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from functools import partial
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.crash import crash_point
 from pelangi.chassis.store import Collection
-from services.scheduling import model
+from services.scheduling import lifecycle, model
 from services.scheduling.case import Case, Slot, held, trace_of, wanted
 from services.scheduling.days import Day, book, booked, free
 from services.scheduling.fold import fold
@@ -72,10 +73,12 @@ class Booker:
             return set()
         days = await self._book(slots, reference)
         crash_point("booking.after-booked")
+        stay = await self._leave([s for s in slots if s["move"] and booked(days[s["day"]], s)], known)
+        crash_point("booking.after-left")
         third: dict[str, Callable[[Case], Case]] = {}
         for slot in slots:
             done = booked(days[slot["day"]], slot)
-            third[slot["request_id"]] = self._hold(done) if done else self._give_up(slot)
+            third[slot["request_id"]] = self._hold(done) if done and slot["placement_id"] not in stay else self._give_up(slot)
             if done is None:
                 DAY_FULL.inc()
         cases = await self._fold_cases(third, known)
@@ -93,6 +96,20 @@ class Booker:
         for day in {s["day"] for s in slots}:
             transitions[day] = partial(_book_all, [s for s in slots if s["day"] == day], reference)
         return await fold(self.days, transitions, clock=self.clock, create=True)
+
+    async def _leave(self, moves: Sequence[Slot], known: Mapping[str, Case]) -> set[str]:
+        """Mark the visits that these booked slots take along as moved in their old days.
+
+        The placement_ids of those that cannot go: the visit has started there.
+        """
+        leaving = [(s, old) for s in moves if (old := held(known[s["request_id"]]))]
+        if not leaving:
+            return set()
+        transitions: dict[str, Callable[[Day], Day]] = {}
+        for day in {old["day"] for _, old in leaving}:
+            transitions[day] = partial(_leave_all, [(s, old) for s, old in leaving if old["day"] == day])
+        days = await fold(self.days, transitions, clock=self.clock)
+        return {s["placement_id"] for s, old in leaving if lifecycle.stands(days[old["day"]], s["visit_id"])}
 
     async def _release(self, cases: Sequence[Case]) -> None:
         by_day: dict[str, set[str]] = {}
@@ -131,6 +148,13 @@ def _book_all(slots: Sequence[Slot], reference: Reference, day: Day) -> Day:
     """The day with those of the slots that it has room for."""
     for slot in slots:
         day = book(day, slot, reference) or day
+    return day
+
+
+def _leave_all(pairs: Sequence[tuple[Slot, Slot]], day: Day) -> Day:
+    """The day after the visits of these (new, old) slots left it."""
+    for slot, old in pairs:
+        day = lifecycle.leave(day, slot, old["placement_id"])
     return day
 
 

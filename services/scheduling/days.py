@@ -20,12 +20,13 @@ VACATED = frozenset({VisitStatus.CANCELLED, MOVED})
 
 
 class Booking(TypedDict):
-    """One request's share of a visit."""
+    """One request's share of a visit. version: of the visit when it was booked; older bookings have none."""
 
     request_id: str
     visit_id: str
     team_id: str
     minutes: int
+    version: NotRequired[int]
 
 
 class Member(TypedDict):
@@ -84,6 +85,7 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
         "visit_id": slot["visit_id"],
         "team_id": slot["team_id"],
         "minutes": slot["minutes"],
+        "version": visit["version"],
     }
     visit_ids = day.get("visit_ids", [])
     return cast(
@@ -108,12 +110,13 @@ def free(day: Day, placement_ids: Iterable[str]) -> Day:
 
 
 def booked(day: Day, slot: Slot) -> Slot | None:
-    """The slot with its hours and the version of its visit, if this day has booked it."""
+    """The slot with its hours and the version that its visit had then, if this day has booked it."""
     booking = day.get("bookings", {}).get(slot["placement_id"])
     if booking is None:
         return None
     visit = day["visits"][booking["visit_id"]]
-    return {**slot, "start": visit["start"], "end": visit["end"], "visit_version": min(visit["version"], slot["visit_version"])}
+    version = booking.get("version", slot["visit_version"])
+    return {**slot, "start": visit["start"], "end": visit["end"], "visit_version": version}
 
 
 def shared_visits(day: Day, slot: Slot) -> list[tuple[str, DayVisit]]:
@@ -165,6 +168,8 @@ def _joined(day: Day, visit: DayVisit, slot: Slot) -> DayVisit | None:
 
 def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference: Reference) -> DayVisit | None:
     if known and known["members"]:  # was moved away, and not all of its members have followed yet
+        return None
+    if known and known["status"] == MOVED and known["version"] >= slot["visit_version"]:  # moved on since the slot was chosen
         return None
     if slot["visit_kind"] == VisitKind.HOME and _home_visits(day, team.team_id) >= team.home_visits_per_day:
         return None

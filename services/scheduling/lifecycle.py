@@ -66,6 +66,21 @@ def move(day: Day, visit_id: str, to: Slot, reason: DeferralReason) -> Day:
     return _next(day, visit_id, {**visit, "status": MOVED, "reason": reason, "moved_to": to})
 
 
+def leave(day: Day, to: Slot, placement_id: str) -> Day:
+    """The one member of a visit takes it along to a slot that is booked already. Nothing once it has started, or was left."""
+    visit = day.get("visits", {}).get(to["visit_id"])
+    member = visit["members"].get(to["request_id"]) if visit else None
+    if visit is None or member is None or visit["status"] not in NOT_STARTED or member["placement_id"] != placement_id:
+        return day
+    return _next(day, to["visit_id"], {**visit, "status": MOVED, "reason": to["reason"], "moved_to": {**to, "items": []}})
+
+
+def stands(day: Day, visit_id: str) -> bool:
+    """Whether the visit is to take place, is under way or has ended in this day."""
+    visit = day.get("visits", {}).get(visit_id)
+    return visit is not None and visit["status"] not in VACATED
+
+
 def spread(day: Day, visit_id: str, version: int) -> Day:
     """All members' cases have followed the visit up to this version."""
     if visit_id not in day.get("unspread", []) or day["visits"][visit_id]["version"] != version:
@@ -105,10 +120,14 @@ def ledger(visit_id: str) -> Ledger:
 
 
 def current(days: Sequence[Day], visit_id: str) -> Day | None:
-    """Of the days that know a visit, the one where it stands now."""
+    """Of the days that know a visit, the one where it stands now.
+
+    In two while a request takes it along: in the old day until that is left, so that no team sets out for the new one before.
+    """
     known = sorted((d for d in days if visit_id in d.get("visits", {})), key=lambda d: d["visits"][visit_id]["version"])
-    standing = [d for d in known if d["visits"][visit_id]["status"] not in VACATED]
-    found = standing or known
+    if standing := [d for d in known if stands(d, visit_id)]:
+        return standing[0]
+    found = [d for d in known if d["visits"][visit_id]["members"]] or known
     return found[-1] if found else None
 
 

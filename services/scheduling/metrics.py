@@ -5,7 +5,10 @@ from prometheus_client import Counter, Gauge
 PLACED = Counter("pelangi_visits_placed_total", "Requests that got a date", ["visit_kind"])
 MOVED = Counter("pelangi_visits_moved_total", "Requests whose visit got another date", ["visit_kind"])
 ENDED = Counter("pelangi_visits_ended_total", "Visits that took place or failed", ["outcome"])
-WAITING = Gauge("pelangi_requests_waiting_for_a_date", "Requests that need a visit and have none (at most 1000 are seen)")
+WAITING = Gauge(
+    "pelangi_requests_waiting_for_a_date",
+    "Requests that need a visit and have none (of those that may get one now, at most 1000 are seen)",
+)
 DAY_FULL = Counter("pelangi_bookings_refused_total", "Bookings that a day refused because it was full by then")
 NO_DAY = Counter("pelangi_requests_without_a_day_total", "Times no day of the horizon had room for a request")
 CAPPED = Counter("pelangi_visits_capped_total", "Visits that need more than a day and got a whole one")

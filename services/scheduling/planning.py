@@ -56,7 +56,7 @@ def ask_for(case: Case, reference: Reference, *, new_id: Callable[[], str] = ran
         items=items,
         joins=visit is None and kind in PUBLIC_PLACE_KINDS,
         move=visit is not None,
-        visit_version=visit["version"] + 1 if visit else 1,
+        visit_version=visit["version"] + 2 if visit else 1,  # as in ask_to_move
         refused=frozenset(v["visit_id"] for v in case.get("visits", [])),
         availability=_availability(details),
         deadline=date.fromisoformat(deadline["date"]) if deadline else None,
@@ -128,18 +128,19 @@ class Round:
             self.written.set()
 
     async def batch(self) -> int:
-        """Place the next batch; how many got a place. A handful of commands, however many requests."""
+        """Place the next batch; how many got a place or have to wait for one. A handful of commands, however many requests."""
         now = self.clock.now()
-        found = await waiting(self.cases)
-        WAITING.set(len(found))
-        ready = [c for c in found if wanted(c) is None and self._not_before.get(c["_id"], 0.0) <= time.monotonic()]
+        self._not_before = {i: at for i, at in self._not_before.items() if at > time.monotonic()}
+        found = await waiting(self.cases, without=self._not_before)
+        WAITING.set(len(found) + len(self._not_before))
+        ready = [c for c in found if wanted(c) is None]
         if not ready:
             return 0
         batch = sorted(ready, key=lambda c: order(c, now))[:BATCH]
         reference = await read_reference(self.reference)
         slots = await self._choose(batch, reference, now)
         placed = await self.booker.place(slots, reference, {c["_id"]: c for c in batch if _has(slots, c)}) if slots else set()
-        return len(placed)
+        return len(placed) + sum(c["_id"] in self._not_before for c in batch)
 
     async def _choose(self, batch: Sequence[Case], reference: Reference, now: datetime) -> list[Slot]:
         outlook = Outlook.ahead(self.days, reference, now)
@@ -153,7 +154,6 @@ class Round:
                 self._not_before[case["_id"]] = time.monotonic() + RETRY_S
                 log.warning("no day has room", extra={"request_id": case["_id"], "minutes": ask.minutes})
                 continue
-            self._not_before.pop(case["_id"], None)
             if slot["minutes"] < ask.minutes:
                 CAPPED.inc()
                 log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})

@@ -36,9 +36,9 @@ class Spreader:
     clock: Clock
     booker: Booker
 
-    async def all(self) -> int:
-        """Finish what others began; how many visits that were."""
-        count = 0
+    async def all(self) -> tuple[int, list[Exception]]:
+        """Finish what others began; how many visits that were, and why others could not be."""
+        count, failures = 0, list[Exception]()
         for day in await unspread_days(self.days):
             for visit_id in day["unspread"]:
                 try:
@@ -46,8 +46,9 @@ class Spreader:
                     count += 1
                 except Exception as error:  # noqa: BLE001 - one visit that cannot follow must not hold up the others
                     SPREAD_FAILURES.labels(type(error).__name__).inc()
-                    log.warning("not spread yet", extra={"visit_id": visit_id, "error": type(error).__name__})
-        return count
+                    log.warning("not spread yet", extra={"visit_id": visit_id, "day": day["_id"], "error": type(error).__name__})
+                    failures.append(error)
+        return count, failures
 
     async def visit(self, day: Day, visit_id: str) -> None:
         """All members of a visit follow it, then the day knows that they did."""
@@ -56,7 +57,7 @@ class Spreader:
         if visit["status"] == MOVED:
             if not await self._move(day, visit_id, known):
                 return
-        else:
+        elif visit["status"] not in NOT_STARTED:  # else it came back to this day: whoever was to follow it has left
             await self.booker.hold_members(known.values(), day)
             # read again: a member held just now follows as it is now, not as it was before
             known = cast(dict[str, Case], await self.cases.get_many(list(visit["members"])))

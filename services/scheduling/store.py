@@ -1,6 +1,6 @@
 """Queries that are not "the case with this id", and the indexes that answer them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import cast
 
@@ -29,9 +29,10 @@ INDEXES = (
 )
 
 
-async def waiting(cases: Collection) -> list[Case]:
-    """Requests that need a date, those that wait longest first."""
-    found = await cases.find({"needs_visit_since": {"$exists": True}}, sort=[("needs_visit_since", 1)], limit=MOST)
+async def waiting(cases: Collection, *, without: Iterable[str] = ()) -> list[Case]:
+    """Requests that need a date, those that wait longest first; `without` these, so that they keep no place from the others."""
+    others = {"_id": {"$nin": ids}} if (ids := sorted(without)) else {}
+    found = await cases.find({"needs_visit_since": {"$exists": True}, **others}, sort=[("needs_visit_since", 1)], limit=MOST)
     return cast(list[Case], found)
 
 

@@ -43,9 +43,14 @@ class Work:
         )
 
     async def finish(self) -> None:
-        """What calls and dead processes left to do: members that have not followed, bookings under way, places let go of."""
-        spread = await self.spreader.all()
+        """What calls and dead processes left to do: members that have not followed, bookings under way, places let go of.
+
+        A visit that cannot be spread keeps nothing else; its failure is raised at the end, so that the timer counts it.
+        """
+        spread, failures = await self.spreader.all()
         resumed = await self.booker.resume(await read_reference(self.reference))
         released = await self.booker.release()
         if spread or resumed or released:
             self.runtime.written.set()
+        if failures:
+            raise failures[0]

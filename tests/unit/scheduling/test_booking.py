@@ -44,7 +44,7 @@ async def consistent(city: City) -> None:
         assert slot and slot["placement_id"] == placement_id
 
 
-POINTS = ["booking.after-wanted", "booking.after-booked", "booking.after-held"]
+POINTS = ["booking.after-wanted", "booking.after-booked", "booking.after-left", "booking.after-held"]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -67,7 +67,7 @@ async def test_a_booking_broken_off_and_closed_leaves_nothing(city: City, monkey
         await city.work.planner()
     await city.fold(closed(1))
     await city.run()
-    assert await city.scheduled() == ([] if point != POINTS[2] else [("SCHEDULED", 1), ("CANCELLED", 2)])
+    assert await city.scheduled() == ([] if point != POINTS[3] else [("SCHEDULED", 1), ("CANCELLED", 2)])
     assert all(not d["bookings"] for d in city.days().values())
 
 

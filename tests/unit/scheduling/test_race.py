@@ -104,6 +104,7 @@ async def test_the_queries_on_the_real_store(replicas: tuple[Work, Work]) -> Non
     cases = work.runtime.cases
     await cases.insert_many([fold_facts(details(n)).document() for n in (1, 2)])
     assert [c["_id"] for c in await waiting(cases)] == [request_id(1), request_id(2)]
+    assert [c["_id"] for c in await waiting(cases, without=[request_id(1)])] == [request_id(2)]
     await work.planner()
     assert await waiting(cases) == []
     case = cast(Any, await cases.get(request_id(1)))
