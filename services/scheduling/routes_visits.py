@@ -96,7 +96,7 @@ def add_visits(router: APIRouter, runtime: Runtime) -> None:
 async def _call(work: Work, visit_id: UUID, request: Request, model: type[B], prepare: Prepare[B]) -> Response:
     key, visit = idempotency_key(request), str(visit_id)
     raw = await read_body(request, work.runtime.settings.digest_secret.get_secret_value())
-    command = Command(key, raw.digest, traceparent=request.headers.get("traceparent", ""))
+    command = Command(key, raw.digest)  # a day is about many requests: their traces are in their cases
     ledger = lifecycle.ledger(visit)
     days = await days_of_visit(work.days, visit)
     for known in days:  # before anything else: a moved visit's calls are remembered in the day it left

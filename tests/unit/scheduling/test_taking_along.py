@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pelangi.contracts.codes import VisitKind
-from services.scheduling import lifecycle, model
+from services.scheduling import model
 from services.scheduling.case import held, wanted
 from services.scheduling.days import VACATED
 from services.scheduling.reference import read_reference
@@ -26,7 +26,9 @@ async def corrected(city: City) -> str:
 
 
 def standing(city: City, visit_id: str) -> list[str]:
-    return [on for on, d in sorted(city.days().items()) if visit_id in d["visits"] and lifecycle.stands(d, visit_id)]
+    """The dates on which a visit is to take place, is under way or has ended; there must never be two in the end."""
+    days = sorted(city.days().items())
+    return [on for on, d in days if visit_id in d["visits"] and d["visits"][visit_id]["status"] not in VACATED]
 
 
 async def finish(city: City) -> None:
