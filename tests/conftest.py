@@ -4,7 +4,7 @@ A test that names none of the fixtures starts nothing. Children are tied to this
 nothing is left behind even when the run is killed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,51 +17,11 @@ from pelangi.local.process import Child, free_port
 from tests.support.browser import browser, page, photos  # noqa: F401 - fixtures
 
 
-class RunningKafka(Kafka):
-    """A broker with all declared topics, users and rights. `stop` and `start` (or `kill`) are an outage; data stays."""
+class Running:
+    """What every part can do. `stop` or `kill` and `start` are an outage: data stays."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, free_port())
-        self.prepare()
-        self.child = Child(self.command())
-
-    @property
-    def pid(self) -> int:
-        return self.child.pid
-
-    @property
-    def password(self) -> str:
-        """The administrator's."""
-        return self.admin_password
-
-    def login(self, user: str = ADMIN) -> dict[str, str]:
-        """What a confluent_kafka client needs to be this user."""
-        return {
-            "bootstrap.servers": self.bootstrap,
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": user,
-            "sasl.password": f"{user}-dev",
-        }
-
-    def start(self) -> None:
-        self.child.start()
-        self.child.wait_ready(self.ready)
-
-    def stop(self) -> None:
-        self.child.stop()
-
-    def kill(self) -> None:
-        self.child.kill()
-
-
-class RunningDatabase(Database):
-    """A store with one user per service; `.uri(service)`, `.admin_uri`."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, free_port(), test_commands=True)
-        self.prepare()
-        self.child = Child(self.command())
+    child: Child
+    ready: Callable[[], bool]  # each part's own
 
     @property
     def pid(self) -> int:
@@ -83,28 +43,46 @@ class RunningDatabase(Database):
         self.start()
 
 
-class RunningMailbox(Mailbox):
-    """A mailbox; `.smtp_port`, `.http_url`."""
+class RunningKafka(Running, Kafka):
+    """A broker with all declared topics, users and rights."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, free_port(), free_port())
+        Kafka.__init__(self, folder, free_port())
         self.prepare()
         self.child = Child(self.command())
 
     @property
-    def pid(self) -> int:
-        return self.child.pid
+    def password(self) -> str:
+        """The administrator's."""
+        return self.admin_password
 
-    def start(self) -> None:
-        self.child.start()
-        self.child.wait_ready(self.ready)
+    def login(self, user: str = ADMIN) -> dict[str, str]:
+        """What a confluent_kafka client needs to be this user."""
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": f"{user}-dev",
+        }
 
-    def stop(self) -> None:
-        self.child.stop()
 
-    def restart(self) -> None:
-        self.child.kill()
-        self.start()
+class RunningDatabase(Running, Database):
+    """A store with one user per service; `.uri(service)`, `.admin_uri`."""
+
+    def __init__(self, folder: Path) -> None:
+        Database.__init__(self, folder, free_port(), test_commands=True)
+        self.prepare()
+        self.child = Child(self.command())
+
+
+class RunningMailbox(Running, Mailbox):
+    """A mailbox; `.smtp_port`, `.http_url`."""
+
+    def __init__(self, folder: Path) -> None:
+        Mailbox.__init__(self, folder, free_port(), free_port())
+        self.prepare()
+        self.child = Child(self.command())
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,10 @@ app.add_typer(contracts, name="contracts")
 LOST = "lose-event:document-handed-over.v1"
 """Losing every event would stop everything; losing one type is what a checker must see."""
 
+Bootstrap = Annotated[str, typer.Option(envvar="PELANGI_KAFKA_BOOTSTRAP")]
+AdminUser = Annotated[str, typer.Option(envvar="PELANGI_KAFKA_ADMIN_USER")]
+AdminPassword = Annotated[str, typer.Option(envvar="PELANGI_KAFKA_ADMIN_PASSWORD", help="default: <user>-dev")]
+
 PROGRAMS = ("intake", "scheduling", "issuance", "notify", "portal")
 
 
@@ -71,20 +75,21 @@ def serve(program: Annotated[str, typer.Argument(help="|".join(PROGRAMS))]) -> N
 
 @topics.command("apply")
 def topics_apply(
-    bootstrap: Annotated[str, typer.Option(envvar="PELANGI_KAFKA_BOOTSTRAP")] = "127.0.0.1:9092",
-    admin_user: Annotated[str, typer.Option(envvar="PELANGI_KAFKA_ADMIN_USER")] = "admin",
-    admin_password: Annotated[str, typer.Option(envvar="PELANGI_KAFKA_ADMIN_PASSWORD")] = "admin-dev",  # noqa: S107
+    bootstrap: Bootstrap = "127.0.0.1:9092",
+    admin_user: AdminUser = "admin",
+    admin_password: AdminPassword = "",
     mongo_admin_uri: Annotated[str, typer.Option(envvar="PELANGI_MONGO_ADMIN_URI", help="also make the database users")] = "",
     replication: Annotated[int, typer.Option()] = 1,
     min_isr: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Make topics, settings, Kafka users, rights and database users as declared; refuses to change a partition count."""
-    from pelangi.chassis.provision import ProvisionError, apply_database_users, apply_topics
+    from pelangi.chassis.provision import ProvisionError, apply_database_users, apply_topics, development_password
     from pelangi.chassis.settings import DeploymentSettings
 
     DeploymentSettings()  # refuses production: the users' passwords are the development ones
+    password = admin_password or development_password(admin_user)
     try:
-        changes = apply_topics(bootstrap, admin_user, admin_password, replication=replication, min_isr=min_isr)
+        changes = apply_topics(bootstrap, admin_user, password, replication=replication, min_isr=min_isr)
         if mongo_admin_uri:
             apply_database_users(mongo_admin_uri)
     except ProvisionError as error:
@@ -96,15 +101,15 @@ def topics_apply(
 @topics.command("grant")
 def topics_grant(
     name: Annotated[str, typer.Argument(help="of the city service: the user becomes city.NAME")],
-    bootstrap: Annotated[str, typer.Option(envvar="PELANGI_KAFKA_BOOTSTRAP")] = "127.0.0.1:9092",
-    admin_user: Annotated[str, typer.Option(envvar="PELANGI_KAFKA_ADMIN_USER")] = "admin",
-    admin_password: Annotated[str, typer.Option(envvar="PELANGI_KAFKA_ADMIN_PASSWORD")] = "admin-dev",  # noqa: S107
+    bootstrap: Bootstrap = "127.0.0.1:9092",
+    admin_user: AdminUser = "admin",
+    admin_password: AdminPassword = "",
 ) -> None:
     """Let a city service read the public topics; prints its password once."""
-    from pelangi.chassis.provision import grant_subscriber
+    from pelangi.chassis.provision import development_password, grant_subscriber
 
     try:
-        password = grant_subscriber(bootstrap, admin_user, admin_password, name)
+        password = grant_subscriber(bootstrap, admin_user, admin_password or development_password(admin_user), name)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     typer.echo(f"user city.{name}\npassword {password}\ngroups city.{name}.*")

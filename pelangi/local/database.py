@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from pymongo import MongoClient
 
+from pelangi.chassis.provision import development_password
 from pelangi.local.process import Child, Command, free_port, port_open
 
 ADMIN = "admin"
 REPLICA_SET = "secantus"
-DEVELOPMENT_PASSWORD = "admin-dev"  # noqa: S105  # known to everybody; production refuses it
 
 
 class Database:
@@ -23,7 +23,7 @@ class Database:
     name = "database"
 
     def __init__(
-        self, folder: Path, port: int = 27017, admin_password: str = DEVELOPMENT_PASSWORD, test_commands: bool = False
+        self, folder: Path, port: int = 27017, admin_password: str = development_password("admin"), test_commands: bool = False
     ) -> None:
         self.folder = folder
         self.port = port

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pelangi.chassis.provision import development_password
 from pelangi.local.process import PROJECT, Command, free_port, leashed, port_open
 
 VERSION = "4.3.1"
 ADMIN = "admin"
-DEVELOPMENT_PASSWORD = "admin-dev"  # noqa: S105  # known to everybody; production refuses it
 DEPLOY = PROJECT / "deploy" / "local"
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024 + 64 * 1024  # a 3 MiB value with its key, headers and batch
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xms64m", "-Xmx256m", "-Djava.awt.headless=true")
@@ -81,7 +81,7 @@ class Kafka:
 
     name = "kafka"
 
-    def __init__(self, folder: Path, port: int = 9092, admin_password: str = DEVELOPMENT_PASSWORD) -> None:
+    def __init__(self, folder: Path, port: int = 9092, admin_password: str = development_password("admin")) -> None:
         self.folder = folder
         self.port = port
         self.admin_password = admin_password
