@@ -1,6 +1,12 @@
 """Why something was put off or refused, and on whose side it arose (DOMAIN.md §5.4)."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from importlib.resources import files
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class ReasonClass(StrEnum):
@@ -55,28 +61,49 @@ class RejectionReason(StrEnum):
     FOREIGNER_WITHOUT_PERMIT = "FOREIGNER_WITHOUT_PERMIT"
 
 
-REASON_CLASS: dict[str, ReasonClass] = {
-    **dict.fromkeys(DeferralReason, ReasonClass.OFFICE),
-    **dict.fromkeys(RejectionReason, ReasonClass.RESIDENT),
-    DeferralReason.NOT_AT_HOME: ReasonClass.RESIDENT,
-    DeferralReason.ADDRESS_NOT_FOUND: ReasonClass.RESIDENT,
-    DeferralReason.PERSON_REFUSED: ReasonClass.RESIDENT,
-    DeferralReason.PERSON_UNSETTLED: ReasonClass.RESIDENT,
-    DeferralReason.BIOMETRIC_FAILED: ReasonClass.RESIDENT,
-    DeferralReason.INCOMPLETE_REQUIREMENTS: ReasonClass.RESIDENT,
-    DeferralReason.UNDER_17_CARD_LATER: ReasonClass.RESIDENT,
-    DeferralReason.PERSON_HOSPITALISED: ReasonClass.RESIDENT,
-    DeferralReason.PERSON_RELEASED_OR_MOVED: ReasonClass.RESIDENT,
-    DeferralReason.UNSAFE: ReasonClass.THIRD_PARTY,
-    DeferralReason.COMPANION_ABSENT: ReasonClass.THIRD_PARTY,
-    DeferralReason.INSTITUTION_CLOSED: ReasonClass.THIRD_PARTY,
-    DeferralReason.WEATHER_OR_FLOOD: ReasonClass.THIRD_PARTY,
-    DeferralReason.SIAK_DOWN: ReasonClass.CENTRE,
-    DeferralReason.AWAITING_EXCEPTION_APPROVAL: ReasonClass.CENTRE,
-    DeferralReason.DUPLICATE_RECORD: ReasonClass.CENTRE,
-    DeferralReason.AWAITING_CENTRE: ReasonClass.CENTRE,
-    RejectionReason.SERVICE_NOT_MOBILE: ReasonClass.OFFICE,
-    RejectionReason.DUPLICATE_REQUEST: ReasonClass.OFFICE,
-    RejectionReason.COURT_RULING_REQUIRED: ReasonClass.THIRD_PARTY,
+class Deferral(BaseModel):
+    """What follows from a deferral reason; the columns of `data/reasons.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    blame: ReasonClass
+    clock_paused: bool
+    auto_reschedule: bool
+
+
+class Rejection(BaseModel):
+    """What follows from a rejection reason."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    blame: ReasonClass
+
+
+class Reasons(BaseModel):
+    """The table; a reason that is missing in it does not load."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deferral: dict[DeferralReason, Deferral]
+    rejection: dict[RejectionReason, Rejection]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if missing := (set(DeferralReason) - self.deferral.keys()) | (set(RejectionReason) - self.rejection.keys()):
+            raise ValueError(f"not in the table of reasons: {sorted(missing)}")
+        return self
+
+
+def load_reasons() -> Reasons:
+    """The table as committed. Raises pydantic.ValidationError where it is not complete."""
+    text = files("pelangi.contracts").joinpath("data/reasons.yaml").read_text(encoding="utf-8")
+    return Reasons.model_validate(yaml.safe_load(text))
+
+
+REASONS = load_reasons()
+
+REASON_CLASS: Mapping[str, ReasonClass] = {
+    **{reason: row.blame for reason, row in REASONS.deferral.items()},
+    **{reason: row.blame for reason, row in REASONS.rejection.items()},
 }
 """Who is behind a reason (`blame` of DOMAIN.md §5.4)."""

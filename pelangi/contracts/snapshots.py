@@ -35,12 +35,16 @@ class Part(BaseModel):
 
 
 class PlanningItem(Part):
-    """One service for one person, as the planner may know it. `withdrawn`: a correction or a death ended it."""
+    """One service for one person, as the planner may know it.
+
+    withdrawn: a correction or a death ended it. not_before: a visit is of no use to it earlier (a card before 17).
+    """
 
     item_id: Id
     person_ref: str
     service_kind: ServiceKind
     withdrawn: bool = False
+    not_before: date | None = None
 
 
 class PlanningPerson(Part):
@@ -85,11 +89,12 @@ class Identity(Part):
 
 
 class Address(Part):
-    """How one human can be reached."""
+    """How one human can be reached. deceased: nothing is told to them any more (DOMAIN.md §5.5)."""
 
     name: str | None = None
     phone: str | None = None
     email: str | None = None
+    deceased: bool = False
 
 
 class Contact(Part):
