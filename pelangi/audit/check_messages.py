@@ -55,20 +55,25 @@ def _mail(history: History, request: RequestHistory, row: Json, id_: str) -> Ite
 
 def _states(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     """At the end every message is sent or was overtaken; a failed one was sent to the kelurahan's desk instead."""
-    fallbacks = {_occasion(row)[:3] for row in rows if row["audience"] == KELURAHAN and row["state"] == SENT}
+    fallbacks = {_occasion(row)[:4] for row in rows if row["audience"] == KELURAHAN and row["state"] == SENT}
     for row in rows:
-        if row["state"] in UNSETTLED or (row["state"] == FAILED and _occasion(row)[:3] not in fallbacks):
+        if row["state"] in UNSETTLED or (row["state"] == FAILED and _occasion(row)[:4] not in fallbacks):
             yield request.finding("message-unsettled", f"{row['purpose']} {row['message_id']} {row['state']}")
 
 
-def _key(request: RequestHistory, row: Json) -> tuple[str, str, int, str]:
-    """What a message is: one per purpose, subject, revision or edition, and audience."""
+def _key(request: RequestHistory, row: Json) -> tuple[str, str, int, int, str]:
+    """What a message is: one per purpose, subject, revision or edition, reader and audience."""
     subject = row.get("visit_id") or row.get("document_id") or request.request_id
-    return row["purpose"], subject, _edition(row), str(row["audience"])
+    return row["purpose"], subject, _edition(row), _reader(row), str(row["audience"])
 
 
 def _edition(row: Json) -> int:
     return int(row.get("revision") or row.get("edition") or 0)
+
+
+def _reader(row: Json) -> int:
+    """0 for the request's own people, 1, 2, … for the requesters of its duplicates."""
+    return int(row.get("reader") or 0)
 
 
 def _doubles(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
@@ -82,16 +87,17 @@ def _doubles(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
             yield request.finding("message-twice", " ".join(map(str, occasion)))
 
 
-def _occasion(row: Json) -> tuple[str, str, int, str]:
+def _occasion(row: Json) -> tuple[str, str, int, int, str]:
     """What one audience is told at most once: SCHEDULED and CHANGED of one revision are one occasion."""
     purpose = "SCHEDULED" if row["purpose"] == "CHANGED" else row["purpose"]
     subject = str(row.get("visit_id") or row.get("document_id") or "")
-    return purpose, subject, _edition(row), str(row["audience"])
+    return purpose, subject, _edition(row), _reader(row), str(row["audience"])
 
 
 def _missing(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     if request.notify is None:
         return
+    rows = [row for row in rows if not _reader(row)]
     told = {(row["purpose"], row.get("visit_id") or "") for row in rows if row["state"] == SENT}
     known = {(row["purpose"], row.get("visit_id") or "") for row in rows if row["state"] in {SENT, EXPIRED, FAILED}}
     known |= {("SCHEDULED", visit_id) for purpose, visit_id in known if purpose == "CHANGED"}
@@ -144,7 +150,7 @@ def _audiences(request: RequestHistory, rows: list[Json]) -> Iterator[Finding]:
     for row in rows:
         if row["purpose"] in OF_DOCUMENTS and row["state"] == SENT:
             reader = _reach_to(request) if _may_hear_of_documents(request) else ReachTo.PERSON
-            if row["audience"] not in {reader, KELURAHAN}:
+            if row["audience"] not in {reader, KELURAHAN} or _reader(row):
                 yield request.finding("message-audience", f"{row['purpose']} {row['message_id']}")
 
 

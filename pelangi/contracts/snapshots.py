@@ -97,6 +97,15 @@ class Address(Part):
     deceased: bool = False
 
 
+class Also(Part):
+    """Who asked for the same in a request that was closed as a duplicate of this one; told of its progress too."""
+
+    receipt_code: str
+    requester_kind: RequesterKind
+    requester: Address
+    channel: ReachChannel
+
+
 class Contact(Part):
     """For notify: how to reach whom. `persons` and `guardians` in the order of the request, `None` where there is nobody."""
 
@@ -109,6 +118,7 @@ class Contact(Part):
     companion: Address | None
     channel: ReachChannel
     to: ReachTo
+    also: list[Also] = []
 
 
 class VisitItem(Part):

@@ -124,7 +124,12 @@ def _fall_back(case: Case, key: str, reason: str) -> Case:
         return failed
     purpose = rows.SCHEDULED if row["purpose"] == rows.CHANGED else row["purpose"]
     task_key, task = rows.new_row(
-        case["_id"], purpose, visit_id=row.get("visit_id", ""), revision=row.get("revision", 0), fallback=True
+        case["_id"],
+        purpose,
+        visit_id=row.get("visit_id", ""),
+        revision=row.get("revision", 0),
+        fallback=True,
+        also=row.get("also", ""),
     )
     return settled(cast(Case, {**failed, "messages": {task_key: task, **failed["messages"]}}))
 

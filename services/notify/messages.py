@@ -53,22 +53,38 @@ class _Say:
 def decide(case: Case, row: Row, *, today: date, channels: Collection[str]) -> Tell | Drop:
     """Whether and to whom this message is to be told now. `channels`: those that something can be sent by.
 
-    After a closing as OTHER — a death is one — nothing but that closing is told, and that to the requester (DOMAIN.md §5.5).
+    After a closing as OTHER — a death is one — nothing but that closing is told, and that to the requester; nothing is told to
+    who has died (DOMAIN.md §5.5).
     """
-    ended = case.get("closed") == ClosingOutcome.OTHER
+    ended = case.get("closed") == ClosingOutcome.OTHER or case["status"] == RequestStatus.DECEASED
     if ended and row["purpose"] != rows.CLOSED:
-        return Drop("CLOSED_OTHER")
+        return Drop("DECEASED" if case["status"] == RequestStatus.DECEASED else "CLOSED_OTHER")
     said = _RULES[row["purpose"]](case, row, today)
     if isinstance(said, Drop):
         return said
     contact = contact_of(case)
+    if row.get("also"):
+        return _to_duplicate(contact, row, said, channels)
     to = ReachTo.REQUESTER if ended else contact.to
     if row["purpose"] in rows.ABOUT_DOCUMENTS and not _may_hear_of_documents(contact, to):
         to = ReachTo.PERSON  # who asked for them does not hear of their documents; they do, if only through the kelurahan
+    if to == ReachTo.PERSON and all(person.deceased for person in contact.persons):
+        return Drop("DECEASED")
     if row.get("fallback"):
         return Tell(said.purpose, said.template, rows.KELURAHAN, rows.VIA_KELURAHAN, "")
     address = _address(contact, to, channels) if not (ended and contact.requester_kind == RequesterKind.SELF) else ""
     return Tell(said.purpose, said.template, to.value, contact.channel.value if address else rows.VIA_KELURAHAN, address)
+
+
+def _to_duplicate(contact: Contact, row: Row, said: _Say, channels: Collection[str]) -> Tell | Drop:
+    """The same to who asked for it in a duplicate: by their own way, else through the kelurahan."""
+    also = next((a for a in contact.also if a.receipt_code == row["also"]), None)
+    if also is None:
+        return Drop("UNKNOWN_RECEIPT")
+    direct = not row.get("fallback") and also.channel in channels
+    address = getattr(also.requester, ADDRESS_FIELD.get(also.channel, ""), None) if direct else None
+    audience = rows.KELURAHAN if row.get("fallback") else rows.ALSO
+    return Tell(said.purpose, said.template, audience, also.channel.value if address else rows.VIA_KELURAHAN, address or "")
 
 
 def _may_hear_of_documents(contact: Contact, to: ReachTo) -> bool:
@@ -81,7 +97,7 @@ def _address(contact: Contact, to: ReachTo, channels: Collection[str]) -> str:
     if contact.channel not in channels or contact.channel not in ADDRESS_FIELD:
         return ""
     field = ADDRESS_FIELD[contact.channel]
-    found = (getattr(someone, field) for someone in _people(contact, to) if someone is not None)
+    found = (getattr(someone, field) for someone in _people(contact, to) if someone is not None and not someone.deceased)
     return next((address for address in found if address), "")
 
 
@@ -116,7 +132,7 @@ def _date(case: Case, row: Row, today: date) -> _Say | Drop:
         return _cancelled(case, row, today)
     if date_of(visit) < today:
         return Drop("PAST")
-    return _Say(rows.CHANGED, "changed") if _visits_told(case) else _Say(rows.SCHEDULED, "scheduled")
+    return _Say(rows.CHANGED, "changed") if _visits_told(case, row) else _Say(rows.SCHEDULED, "scheduled")
 
 
 def _cancelled(case: Case, row: Row, today: date) -> _Say | Drop:
@@ -124,7 +140,7 @@ def _cancelled(case: Case, row: Row, today: date) -> _Say | Drop:
 
     A fallback is never left out: its direct message failed.
     """
-    if row["visit_id"] not in _visits_told(case) and not _owes_cancellation(case):
+    if row["visit_id"] not in _visits_told(case, row) and not _owes_cancellation(case, row):
         return Drop("CANCELLED")
     if not row.get("fallback") and any(_comes(case, visit_id, today) for visit_id in case["visits"]):
         return Drop(REPLACED)
@@ -138,17 +154,22 @@ def _comes(case: Case, visit_id: str, today: date) -> bool:
     return not over and date_of(visit) > today
 
 
-def _owes_cancellation(case: Case) -> bool:
+def _owes_cancellation(case: Case, row: Row) -> bool:
     """Whether the last word on dates was left to a message that has not been sent: they still expect a visit that is off."""
-    dates = [row for _, row in rows.in_order(case["messages"]) if row["purpose"] in rows.ABOUT_DATES]
-    said = [row for row in dates if row["state"] == rows.SENT or row.get("reason") == REPLACED]
+    dates = [r for _, r in rows.in_order(case["messages"]) if r["purpose"] in rows.ABOUT_DATES and _same_reader(r, row)]
+    said = [r for r in dates if r["state"] == rows.SENT or r.get("reason") == REPLACED]
     return bool(said) and said[-1]["state"] != rows.SENT
 
 
-def _visits_told(case: Case) -> set[str]:
-    """Visits of which some date was told. Rows before this one are over: messages of a case go in order."""
-    told = (row for row in case["messages"].values() if row["state"] == rows.SENT)
-    return {row["visit_id"] for row in told if row["purpose"] in rows.ABOUT_DATES}
+def _visits_told(case: Case, row: Row) -> set[str]:
+    """Visits of which this reader was told some date. Rows before this one are over: messages of a case go in order."""
+    told = (r for r in case["messages"].values() if r["state"] == rows.SENT and _same_reader(r, row))
+    return {r["visit_id"] for r in told if r["purpose"] in rows.ABOUT_DATES}
+
+
+def _same_reader(one: Row, other: Row) -> bool:
+    """Whether two messages are for the same: the request's own people, or the requester of the same duplicate."""
+    return one.get("also") == other.get("also")
 
 
 def _visit_done(case: Case, row: Row, _today: date) -> _Say | Drop:

@@ -127,8 +127,8 @@ def date_of(visit: VisitDate) -> date:
 
 
 def settled(case: Case) -> Case:
-    """The case with what follows from it: nothing pending after erasure, and `due_since`."""
-    messages = case.get("messages", {})
+    """The case with what follows from it: rows for who asked for the same, nothing pending after erasure, and `due_since`."""
+    messages = _with_also(case)
     if case.get("erased"):
         messages = {k: _expired(r, "ERASED") if r["state"] == rows.PENDING else r for k, r in messages.items()}
     after = cast(Case, {**case, "messages": messages})
@@ -167,6 +167,25 @@ def _document(case: Case, document_id: str, news: Document) -> Case:
 def _with_rows(case: Case, *new: tuple[str, Row]) -> Case:
     """The case with these rows where it does not have them yet."""
     return settled(cast(Case, {**case, "messages": {**dict(new), **case.get("messages", {})}}))
+
+
+def _with_also(case: Case) -> dict[str, Row]:
+    """The messages, and of those that the requesters of duplicates are told one more each; the same in any order of facts."""
+    messages = case.get("messages", {})
+    found = dict(messages)
+    for also in case.get("contact", {}).get("also", []):
+        for row in messages.values():
+            if row["purpose"] in rows.TOLD_ALSO and not row.get("fallback") and "also" not in row:
+                purpose = rows.SCHEDULED if row["purpose"] == rows.CHANGED else row["purpose"]
+                key, new = rows.new_row(
+                    case["_id"],
+                    purpose,
+                    visit_id=row.get("visit_id", ""),
+                    revision=row.get("revision", 0),
+                    also=also["receipt_code"],
+                )
+                found.setdefault(key, new)
+    return found
 
 
 def _expired(row: Row, reason: str) -> Row:

@@ -29,17 +29,23 @@ def routes(runtime: Runtime) -> APIRouter:
 
 def listed(case: Case) -> dict[str, Any]:
     """A request's messages in the order of telling."""
+    ordered = [row for _, row in in_order(case.get("messages", {}))]
+    readers = {also: at for at, also in enumerate(["", *sorted({row["also"] for row in ordered if row.get("also")})])}
     return {
         "request_id": case["_id"],
         "details_version": case.get("details_version"),
-        "messages": [_shown(row) for _, row in in_order(case.get("messages", {}))],
+        "messages": [_shown(row, readers[row.get("also", "")]) for row in ordered],
     }
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    """One message. READY and HANDED_OVER are of the request, so no message names a document yet."""
+def _shown(row: Row, reader: int) -> dict[str, Any]:
+    """One message. READY and HANDED_OVER are of the request, so no message names a document yet.
+
+    reader: 0 for the request's own people, 1, 2, … for the requesters of its duplicates.
+    """
     return {
         "message_id": row["message_id"],
+        "reader": reader,
         "purpose": row["purpose"],
         "visit_id": row.get("visit_id"),
         "revision": row.get("revision"),

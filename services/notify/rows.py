@@ -16,9 +16,11 @@ ACCEPTED, SCHEDULED, CHANGED, VISIT_DONE = "ACCEPTED", "SCHEDULED", "CHANGED", "
 READY, HANDED_OVER, CLOSED = "READY", "HANDED_OVER", "CLOSED"
 ABOUT_DATES = frozenset({SCHEDULED, CHANGED})
 ABOUT_DOCUMENTS = frozenset({READY, HANDED_OVER})
+TOLD_ALSO = ABOUT_DATES | {VISIT_DONE, CLOSED}
+"""What the requester of a duplicate is told: of the visit and the end, never of documents."""
 
 EMAIL, VIA_KELURAHAN = "EMAIL", "VIA_KELURAHAN"
-REQUESTER, PERSON, KELURAHAN = "REQUESTER", "PERSON", "KELURAHAN"
+REQUESTER, PERSON, KELURAHAN, ALSO = "REQUESTER", "PERSON", "KELURAHAN", "ALSO"
 
 MESSAGE_NAMESPACE = UUID("0b0f6c1e-8d53-5c0b-9a64-1971a0de1a92")
 """Namespace of message ids: from a request's id and a row's key, never from a person."""
@@ -35,7 +37,8 @@ class Row(TypedDict, total=False):
     purpose: SCHEDULED turns into CHANGED when it is claimed, if a date was told before. audience, channel: as in the key until
     claimed, then who was really chosen. claim: random, of whoever may call. attempts: calls that may have reached somebody;
     tries: calls that certainly did not; asks: questions after an UNKNOWN that got no answer. due: not before this wall time.
-    fallback: the kelurahan's desk is asked instead, because the direct way failed.
+    fallback: the kelurahan's desk is asked instead, because the direct way failed. also: receipt code of the duplicate whose
+    requester is told (see `Contact.also`).
     """
 
     purpose: Required[str]
@@ -53,12 +56,15 @@ class Row(TypedDict, total=False):
     due: datetime
     sent_at: datetime
     fallback: bool
+    also: str
 
 
-def new_row(request_id: str, purpose: str, *, visit_id: str = "", revision: int = 0, fallback: bool = False) -> tuple[str, Row]:
+def new_row(
+    request_id: str, purpose: str, *, visit_id: str = "", revision: int = 0, fallback: bool = False, also: str = ""
+) -> tuple[str, Row]:
     """The key and the row of a message not sent yet: of one visit where given, else of the request."""
-    audience = KELURAHAN if fallback else PERSON if purpose in ABOUT_DOCUMENTS else REQUESTER
-    key = ":".join((purpose, visit_id or request_id, str(revision), audience))
+    audience = KELURAHAN if fallback else ALSO if also else PERSON if purpose in ABOUT_DOCUMENTS else REQUESTER
+    key = ":".join((purpose, visit_id or request_id, str(revision), audience, *([also] if also else [])))
     row: Row = {
         "purpose": purpose,
         "audience": audience,
@@ -71,6 +77,8 @@ def new_row(request_id: str, purpose: str, *, visit_id: str = "", revision: int 
         row["revision"] = revision
     if fallback:
         row["fallback"] = True
+    if also:
+        row["also"] = also
     return key, row
 
 

@@ -42,7 +42,7 @@ class Writer:
     def write(self, case: Case, row: Row, tell: Tell) -> Mail:
         """The mail of a message; for the desk, with the request to pass it on."""
         contact = contact_of(case)
-        code = shown(contact.receipt_code)
+        code = shown(row.get("also") or contact.receipt_code)
         values = _values(case, row) | {"code": code, "track": self.track_url + code}
         subject, body = _filled(tell.template, values)
         text = f"{body}\n\n{_template('footer')[1].substitute(values)}"

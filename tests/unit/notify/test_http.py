@@ -51,6 +51,7 @@ async def test_messages_of_a_request() -> None:
         "channel": "EMAIL",
         "state": "SENT",
         "reason": None,
+        "reader": 0,
         "mail_message_id": f"<{case['messages'][key]['message_id']}@pelangi.invalid>",
         "sent_at": "2026-11-24T03:00:00.000Z",
     }
