@@ -31,7 +31,7 @@ check: setup tools ## style, types, boundaries, contracts, deployment files
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pelangi contracts check
+	$(BIN)/pelangi contracts check --against contracts/released/v1
 	$(BIN)/python -m pytest -q tests/deploy
 
 bench: setup ## ratios in one run (built with the performance issue)

@@ -125,10 +125,18 @@ def contracts_export(folder: Annotated[Path, typer.Argument()] = Path("contracts
 
 
 @contracts.command("check")
-def contracts_check(folder: Annotated[Path, typer.Argument()] = Path("contracts")) -> None:
+def contracts_check(
+    folder: Annotated[Path, typer.Argument()] = Path("contracts"),
+    against: Annotated[Path | None, typer.Option(help="released contracts: also exit 1 for a change that breaks them")] = None,
+) -> None:
     """Compare the published contracts with the models; exit 1 where they differ."""
+    from pelangi.contracts.compatibility import breaks, load
     from pelangi.contracts.export import differences
 
     found = differences(folder)
     typer.echo("\n".join(found) or "contracts are as the models say")
+    if against:
+        broken = breaks(load(against), load(folder))
+        typer.echo("\n".join(f"breaks {line}" for line in broken) or f"nothing breaks {against}")
+        found += broken
     raise typer.Exit(1 if found else 0)

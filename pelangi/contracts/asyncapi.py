@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document, made from the topic declarations and the models."""
+"""The AsyncAPI 3.1 document, made from the topic declarations and the models."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def asyncapi(service: str = "") -> dict[str, Any]:
     """The document of the whole system, or of what one service sends and receives."""
     mine = [t for t in TOPICS if not t.name.endswith(".dlq") and (not service or service in (t.owner, *t.readers))]
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": f"Pelangi {service}".strip(),
             "version": "1.0.0",
@@ -80,10 +80,18 @@ def _channel(topic: Topic) -> dict[str, Any]:
             "kafka": {
                 "topic": topic.name,
                 "partitions": topic.partitions,
-                "topicConfiguration": {k: v for k, v in topic.config.items() if k in ("cleanup.policy", "retention.ms")},
+                "topicConfiguration": _configuration(topic),
                 "bindingVersion": "0.5.0",
             }
         },
+    }
+
+
+def _configuration(topic: Topic) -> dict[str, Any]:
+    """The settings that AsyncAPI's Kafka binding knows, spelled as it wants them: a list, and numbers."""
+    numbers = ("retention.ms", "delete.retention.ms", "max.message.bytes")
+    return {"cleanup.policy": topic.config["cleanup.policy"].split(",")} | {
+        name: int(topic.config[name]) for name in numbers if name in topic.config
     }
 
 

@@ -12,12 +12,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from pelangi.contracts import topics
 from pelangi.contracts.codes import (
@@ -54,7 +57,17 @@ def _lenient(value: Any, handler: ValidatorFunctionWrapHandler, info: Validation
         raise
 
 
-Open = Annotated[T, WrapValidator(_lenient), Field(json_schema_extra={"x-extensible": True})]
+class _Extensible:
+    """Marks the enum itself in a published schema, not the place that refers to it: there tools lose it."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(core)
+        handler.resolve_ref_schema(made)["x-extensible"] = True
+        return made
+
+
+Open = Annotated[T, WrapValidator(_lenient), _Extensible]
 """An enum that may grow within a version."""
 
 Id = Annotated[
