@@ -73,7 +73,8 @@ def _closed(request: RequestHistory) -> Iterator[Finding]:
 
 def _outcome(request: RequestHistory) -> Iterator[Finding]:
     closed = request.state.closed
-    out_of_area = not request.village_code.startswith(f"{CITY_CODE}.")
+    now_at = str((request.intake or {}).get("place", {}).get("village_code", request.village_code))
+    out_of_area = not now_at.startswith(f"{CITY_CODE}.")
     if out_of_area and (closed is None or closed.outcome != ClosingOutcome.OUT_OF_AREA):
         yield request.finding("area-not-refused", request.status)
     if closed is None or request.status in _OPEN:

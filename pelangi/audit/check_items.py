@@ -7,9 +7,10 @@ from pelangi.audit.catalogue import BY_ITEMS, CARDS, DOCUMENTS, ISSUED_STATUSES,
 from pelangi.audit.fold import DocumentState
 from pelangi.audit.history import Finding, Json, RequestHistory
 from pelangi.contracts import topics
-from pelangi.contracts.codes import ItemOutcome, ItemVisitOutcome, ServiceKind
+from pelangi.contracts.codes import ItemOutcome, ItemVisitOutcome, ServiceKind, WithdrawalReason
 from pelangi.contracts.public import public_service_kind
 
+WITHDRAWN_AS = {"SUPERSEDED": WithdrawalReason.SUPERSEDED, "REVOKED": WithdrawalReason.REVOKED}
 _DOCUMENT_TOPICS = (topics.DOCUMENT_ISSUED, topics.DOCUMENT_HANDED_OVER, topics.DOCUMENT_WITHDRAWN)
 
 
@@ -29,6 +30,7 @@ def check_items(request: RequestHistory) -> Iterator[Finding]:
         yield from _item(request, item_id, ServiceKind(kind), documents[item_id])
     yield from _strangers(request)
     yield from _document_facts(request)
+    yield from _withdrawals(request)
     yield from _answer(request)
 
 
@@ -110,6 +112,24 @@ def _document_facts(request: RequestHistory) -> Iterator[Finding]:
                 yield request.finding("document-fact-twice", f"{type_} {document_id}")
 
 
+def _withdrawals(request: RequestHistory) -> Iterator[Finding]:
+    """What is superseded or revoked was issued before, and what supersedes it is the next edition of the same item."""
+    documents = request.state.documents
+    for document_id, document in documents.items():
+        withdrawn = document.withdrawn
+        if withdrawn is None:
+            continue
+        if document.issued is None:
+            yield request.finding("withdrawal-without-issue", document_id)
+        if (withdrawn.reason == WithdrawalReason.SUPERSEDED) != (withdrawn.replaced_by is not None):
+            yield request.finding("replacement-wrong", document_id)
+        new = documents.get(withdrawn.replaced_by or "")
+        if new is not None and new.issued is not None:
+            same = (new.issued.item_id, new.issued.document_kind) == (withdrawn.item_id, withdrawn.document_kind)
+            if not same or new.issued.edition != withdrawn.edition + 1:
+                yield request.finding("replacement-wrong", document_id)
+
+
 def _answer(request: RequestHistory) -> Iterator[Finding]:
     """Issuance's HTTP answer equals what its events say."""
     if request.issuance is None:
@@ -146,4 +166,15 @@ def _difference(answered: Json, folded: DocumentState | None) -> str:
         return f"handed over, but {status}"
     if folded is not None and folded.issued is not None and answered["edition"] != folded.issued.edition:
         return "another edition"
+    return _withdrawn_difference(answered, folded, handed_over=handed_over)
+
+
+def _withdrawn_difference(answered: Json, folded: DocumentState | None, *, handed_over: bool) -> str:
+    """Superseded and revoked in both, or in neither; and the paper that somebody holds was handed over in both."""
+    status = answered["status"]
+    withdrawn = folded.withdrawn if folded is not None else None
+    if WITHDRAWN_AS.get(status) != (withdrawn.reason if withdrawn else None):
+        return f"{withdrawn.reason if withdrawn else 'not withdrawn'}, but {status}"
+    if status in WITHDRAWN_AS and bool(answered.get("handed_over")) != handed_over:
+        return f"{status}, and only one says that it was handed over"
     return ""

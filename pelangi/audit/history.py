@@ -152,6 +152,16 @@ class RequestHistory:
         return str((self.intake or {}).get("place", {}).get("village_code", ""))
 
     @property
+    def village_codes(self) -> frozenset[str]:
+        """Everywhere it has been: as filed, as corrected, and as its first public event said where that names a kelurahan.
+
+        Who audits without having filed knows nothing of places in between: one correction is told apart, two are not.
+        """
+        created = self.state.created
+        known = {self.village_code, str((self.intake or {}).get("place", {}).get("village_code", ""))}
+        return frozenset(known | ({created.area_code} if created is not None and self.accepted is None else set())) - {""}
+
+    @property
     def messages(self) -> list[Json]:
         """Notify's rows."""
         return list((self.notify or {}).get("messages", []))

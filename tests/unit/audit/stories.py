@@ -161,21 +161,38 @@ class Story:
         )
         return str(visit["visit_id"])
 
-    def issue(self, at: int, document_kind: str, *, hand_over: bool = True) -> None:
+    def issue(self, at: int, document_kind: str, *, hand_over: bool = True, edition: int = 1) -> None:
         """A public document is issued and handed over."""
         item_id = self.item(at)
         document_id = uid(self.name, "document", at, len(self.documents[item_id]))
         known = {"item_id": item_id, "document_id": document_id, "document_kind": document_kind}
         status = "HANDED_OVER" if hand_over else "SIGNED"
         self.documents[item_id].append(
-            {"document_id": document_id, "document_kind": document_kind, "edition": 1, "status": status}
+            {
+                "document_id": document_id,
+                "document_kind": document_kind,
+                "edition": edition,
+                "status": status,
+                "handed_over": hand_over,
+            }
         )
         self.emit(
-            topics.DOCUMENT_ISSUED, **known, service_kind=self.items[item_id], edition=1, issued_at=self.now,
+            topics.DOCUMENT_ISSUED, **known, service_kind=self.items[item_id], edition=edition, issued_at=self.now,
             area_code=self.area, turnaround_hours=1,
         )  # fmt: skip
         if hand_over:
             self.emit(topics.DOCUMENT_HANDED_OVER, **known, handed_over_at=self.now, recipient_class="PERSON")
+
+    def withdraw_document(self, at: int, reason: str) -> None:
+        """The newest document of an item is superseded by the one that is issued next, or revoked."""
+        item_id = self.item(at)
+        known = self.documents[item_id][-1]
+        known["status"] = reason
+        replaced_by = uid(self.name, "document", at, len(self.documents[item_id])) if reason == "SUPERSEDED" else None
+        self.emit(
+            topics.DOCUMENT_WITHDRAWN, item_id=item_id, document_id=known["document_id"], document_kind=known["document_kind"],
+            edition=known["edition"], withdrawn_at=self.now, reason=reason, replaced_by=replaced_by,
+        )  # fmt: skip
 
     def close_item(self, at: int, outcome: str = "DONE") -> None:
         item_id = self.item(at)
@@ -311,7 +328,27 @@ def needs_info() -> Story:
     return story
 
 
-STORIES = (home, point, partial, refused, withdrawn, out_of_area, needs_info)
+def corrected() -> Story:
+    """An error was found after the closing: the act was issued again; the new one was revoked."""
+    story = Story("corrected", "BIRTH_CERT")
+    story.tell("ACCEPTED")
+    visit = story.schedule("2026-12-02")
+    story.tell("SCHEDULED", visit=visit, revision=1)
+    story.visit("DONE")
+    story.tell("VISIT_DONE", visit=visit)
+    story.issue(0, "BIRTH_CERT")
+    story.close_item(0)
+    story.close("COMPLETED")
+    story.tell("READY", "EXPIRED", audience="PERSON")
+    story.tell("HANDED_OVER", audience="PERSON")
+    story.tell("CLOSED")
+    story.withdraw_document(0, "SUPERSEDED")
+    story.issue(0, "BIRTH_CERT", edition=2)
+    story.withdraw_document(0, "REVOKED")
+    return story
+
+
+STORIES = (corrected, home, point, partial, refused, withdrawn, out_of_area, needs_info)
 
 
 def healthy() -> History:

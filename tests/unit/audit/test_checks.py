@@ -128,7 +128,7 @@ STATUS = {
 }
 
 BREAKS: dict[str, Break] = {
-    "area-not-refused": accepted("home", village_code="19.04.01.2005"),
+    "area-not-refused": http("home", "intake", lambda a: a["place"].update(village_code="19.04.01.2005")),
     "closed-but-open": STATUS["open"],
     "closed-missing": drop("home", T.REQUEST_CLOSED),
     "closed-twice": again("home", T.REQUEST_CLOSED),
@@ -171,6 +171,7 @@ BREAKS: dict[str, Break] = {
     "partition-differs": records("home", lambda found: [replace(found[0], partition=11 - found[0].partition), *found[1:]]),
     "place-exposed": edited("home", T.VISIT_SCHEDULED, place={"name": "Rumah", "lat": -2.1, "lon": 106.1}),
     "reason-class-wrong": edited("home", T.ITEM_CLOSED, reason_class="OFFICE"),
+    "replacement-wrong": edited("corrected", T.DOCUMENT_ISSUED, 1, edition=3),
     "request-unknown": lambda history: replace(history, strangers=frozenset({ID("nobody")})),
     "revision-gap": edited("home", T.VISIT_SCHEDULED, 1, revision=3),
     "same-id-differs": records("home", lambda found: [*found, changed(found[-1], ("ce_traceparent", stories.TRACE[:-1] + "0"))]),
@@ -191,6 +192,7 @@ BREAKS: dict[str, Break] = {
     "visit-start-missing": drop("home", T.VISIT_SCHEDULED),
     "visit-unannounced": drop("partial", T.VISIT_SCHEDULED),
     "withdrawal-lost": accepted("home", withdrawn=True),
+    "withdrawal-without-issue": drop("corrected", T.DOCUMENT_ISSUED),
     "wrong-area": edited("home", T.VISIT_COMPLETED, area_code="19.71.04.1009"),
     "wrong-id": edited("home", T.REQUEST_CLOSED, header=("ce_id", ID("random"))),
     "wrong-key": edited("home", T.REQUEST_CLOSED, request_id=ID("withdrawn")),
