@@ -38,7 +38,8 @@ MAX_ITEMS = 300
 _SEPARATORS = re.compile(r"[\s.\-]+")
 
 
-def _strip_separators(value: Any) -> Any:
+def strip_separators(value: Any) -> Any:
+    """Without the spaces, dots and dashes that people write between digits; what is no text is returned as it is."""
     return _SEPARATORS.sub("", value) if isinstance(value, str) else value
 
 
@@ -98,8 +99,8 @@ Phone = Annotated[str, BeforeValidator(_e164), Field(pattern=r"^\+[1-9][0-9]{6,1
 Date = Annotated[date, BeforeValidator(_rfc3339)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
-Nik = Annotated[str, BeforeValidator(_strip_separators), AfterValidator(_sixteen_digits)]
-FamilyCardNumber = Annotated[str, BeforeValidator(_strip_separators), Field(max_length=40)]
+Nik = Annotated[str, BeforeValidator(strip_separators), AfterValidator(_sixteen_digits)]
+FamilyCardNumber = Annotated[str, BeforeValidator(strip_separators), Field(max_length=40)]
 _VILLAGE_CODE = r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"
 VillageCode = Annotated[str, Field(pattern=_VILLAGE_CODE), AfterValidator(_known_village)]
 RtRw = Annotated[str, Field(pattern=r"^[0-9]{1,3}$"), AfterValidator(_three_digits)]
