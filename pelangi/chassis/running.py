@@ -18,13 +18,13 @@ from pelangi.chassis import dead_letters, kafka, web
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.consumer import Consumer
 from pelangi.chassis.crash import arm
-from pelangi.chassis.decode import Broken, Decoder, Record
+from pelangi.chassis.decode import Broken, Record
 from pelangi.chassis.leader import Lease, keep_leading
 from pelangi.chassis.logs import setup_logs
 from pelangi.chassis.metrics import LEADERSHIP_FAILURES, OUTBOX_AGE, OUTBOX_PENDING, READY, REVIVALS, TIMER_FAILURES
 from pelangi.chassis.relay import Relay
 from pelangi.chassis.sabotage import arm_sabotage
-from pelangi.chassis.service import CASES, Index, Runtime, Service, Timer
+from pelangi.chassis.service import CASES, Index, Runtime, Service, Timer, make_decoder
 from pelangi.chassis.settings import DeploymentSettings, key_ring
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Store, StoreError
@@ -51,7 +51,7 @@ class Running:
         self.runtime = Runtime(settings, clock, store, store.collection(CASES), Signal())
         self.consumer = Consumer(
             cases=self.runtime.cases,
-            decoder=Decoder(service.openers),
+            decoder=make_decoder(service),
             handlers=service.handlers,
             clock=clock,
             set_aside=self._set_aside,

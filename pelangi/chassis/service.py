@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from pelangi.chassis.case import Handler
 from pelangi.chassis.clock import Clock
-from pelangi.chassis.decode import Opener
+from pelangi.chassis.decode import Decoder, Opener
 from pelangi.chassis.relay import Render
 from pelangi.chassis.settings import ServiceSettings
 from pelangi.chassis.signal import Signal
@@ -67,3 +67,8 @@ class Service:
     start: Callable[[Runtime], Awaitable[None]] | None = None
     indexes: Sequence[Index] = ()
     ready_without_kafka: bool = False
+
+
+def make_decoder(service: Service) -> Decoder:
+    """How the service reads its records; the same for the running service and for a dead letter that is retried."""
+    return Decoder(service.openers)
