@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools up test check bench contracts lock clean
+.PHONY: help setup tools up test check mutants bench contracts lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: setup tools ## style, types, boundaries, contracts, deployment files
 	$(BIN)/lint-imports
 	$(BIN)/pelangi contracts check --against contracts/released/v1
 	$(BIN)/python -m pytest -q tests/deploy
+
+mutants: setup ## edits that break a rule: each must fail its named test
+	$(BIN)/python tests/mutants/run.py
 
 bench: setup ## ratios in one run (built with the performance issue)
 	@echo "The benchmark comes with the issue that makes it fast; nothing is measured yet." && exit 1

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faststream import AckPolicy
 from faststream.kafka import TestKafkaBroker
 from faststream.specification import AsyncAPI
 
 from pelangi.chassis.clock import SystemClock
+from pelangi.chassis.kafka import subscription
 from pelangi.chassis.running import Running
 from pelangi.contracts.asyncapi import asyncapi
 from pelangi.contracts.events import MODELS
@@ -56,6 +59,14 @@ def test_published_is_declared(running: Running) -> None:
 def test_one_batch_subscriber_in_the_group_of_the_services_name(running: Running) -> None:
     (subscriber,) = running.subscriber.broker.subscribers
     assert subscriber.group_id == running.settings.name  # type: ignore[attr-defined]
+
+
+def test_nothing_is_committed_past_a_failure_and_nothing_uncommitted_is_read() -> None:
+    settings = subscription("any")
+    assert settings["ack_policy"] is AckPolicy.NACK_ON_ERROR
+    assert settings["isolation_level"] == "read_committed"
+    assert settings["auto_offset_reset"] == "earliest"
+    assert settings["partition_assignment_strategy"] == [RangePartitionAssignor]
 
 
 def test_every_snapshot_read_has_its_opener_and_every_one_owned_its_rendering(running: Running) -> None:
