@@ -30,9 +30,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from pelangi.contracts.rights import FORM, SUBSCRIBER, group_of, may_read, may_write, transactional_id_of
 from pelangi.contracts.topics import SERVICES, TOPICS, Topic
 
-FORM = "form"
 DEMO_SUBSCRIBER = "demo"
 TIMEOUT = 30.0
 SCRAM_ITERATIONS = 4096
@@ -85,7 +85,7 @@ def apply_topics(
     admin = admin_client(bootstrap, admin_user, admin_password, client)
     declared = tuple(topics)
     done = _create_topics(admin, declared, replication, min_isr)
-    users = (*SERVICES, FORM, *((f"city.{DEMO_SUBSCRIBER}",) if demo_subscriber else ()))
+    users = (*SERVICES, FORM, *((f"{SUBSCRIBER}{DEMO_SUBSCRIBER}",) if demo_subscriber else ()))
     _set_passwords(admin, {user: password(user) for user in users})
     done += [line for user in users for line in _set_rights(admin, user, rights_of(user, declared))]
     return done
@@ -107,7 +107,7 @@ def grant_subscriber(
     """
     if not re.fullmatch(r"[a-z0-9-]{1,40}", name):
         raise ValueError("a subscriber's name has 1 to 40 lower-case letters, digits and hyphens")
-    user = f"city.{name}"
+    user = f"{SUBSCRIBER}{name}"
     chosen = password or secrets.token_urlsafe(24)
     admin = admin_client(bootstrap, admin_user, admin_password, client)
     _set_passwords(admin, {user: chosen})
@@ -120,14 +120,13 @@ def rights_of(user: str, topics: Iterable[Topic] = TOPICS) -> set[Right]:
     literal, prefixed = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
     rights: set[Right] = set()
     for topic in topics:
-        if user == topic.owner or user in topic.writers:
+        if may_write(user, topic):
             rights |= {(ResourceType.TOPIC, topic.name, literal, operation) for operation in (_WRITE, _DESCRIBE)}
-        if user in topic.readers or (topic.public and user.startswith("city.")):
+        if may_read(user, topic):
             rights |= {(ResourceType.TOPIC, topic.name, literal, operation) for operation in (_READ, _DESCRIBE)}
-    group = f"{user}." if user.startswith("city.") else user
-    rights.add((ResourceType.GROUP, group, prefixed, _READ))
-    if user in SERVICES:
-        rights |= {(ResourceType.TRANSACTIONAL_ID, f"relay-{user}", literal, operation) for operation in (_WRITE, _DESCRIBE)}
+    rights.add((ResourceType.GROUP, group_of(user), prefixed, _READ))
+    if name := transactional_id_of(user):
+        rights |= {(ResourceType.TRANSACTIONAL_ID, name, literal, operation) for operation in (_WRITE, _DESCRIBE)}
     return rights
 
 
