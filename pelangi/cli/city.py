@@ -73,6 +73,7 @@ def simulate(
             intake_url=at.intake,
             scheduling_url=at.scheduling,
             issuance_url=at.issuance,
+            kafka_bootstrap=at.kafka,
             concurrency=concurrency,
             timeout_s=timeout,
             quiet=quiet,
@@ -154,6 +155,8 @@ def _show(report: "Report") -> None:
         f"{report.retries} retries, {report.seconds:.1f} s"
     )
     typer.echo("  " + ", ".join(f"{status} {count}" for status, count in report.by_status().items()))
+    if report.lives:
+        typer.echo("  " + ", ".join(f"{what} {count}" for what, count in sorted(report.lives.items())))
     for code, count in report.problems.most_common():
         typer.echo(f"  odd answer {code}: {count}")
     for stuck in report.stuck[:20]:

@@ -43,13 +43,14 @@ class Api:
         """The answer, whatever its status below 500. Raises Unreachable."""
         return await self._call(self._client.build_request("GET", url))
 
-    async def post(self, url: str, body: Any, *, key: str = "", if_match: int | None = None) -> httpx.Response:
+    async def post(self, url: str, body: Any, *, key: str = "", salt: str = "", if_match: int | None = None) -> httpx.Response:
         """The answer, whatever its status below 500. Raises Unreachable.
 
-        key: the Idempotency-Key; without one it is derived from the run, the address and the body.
+        key: the Idempotency-Key; without one it is derived from the run, the address and the body. salt: makes the same call
+        another one, where it is meant to have its effect once more.
         """
         path = httpx.URL(url).path
-        headers = {"Idempotency-Key": key or step_key(self._run, path, body)}
+        headers = {"Idempotency-Key": key or step_key(self._run, f"{path}{salt}", body)}
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
         return await self._call(self._client.build_request("POST", url, json=body, headers=headers))
@@ -74,6 +75,14 @@ def version_of(response: httpx.Response) -> int | None:
     """The version in `ETag`."""
     tag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
     return int(tag) if tag.isascii() and tag.isdigit() else None
+
+
+def problem_title(response: httpx.Response) -> str:
+    """The code of the problem itself, "" where the answer is none."""
+    try:
+        return str(response.json().get("title", "")) if response.is_error else ""
+    except (ValueError, AttributeError):
+        return ""
 
 
 def problem_code(response: httpx.Response) -> str:

@@ -36,21 +36,36 @@ _CHANNELS: dict[Channel, float] = {
     Channel.SP4N_LAPOR: 1,
     Channel.API: 1,
 }
-_NEIGHBOURS = ("19.01.01.1001", "19.01.04.2003", "19.04.01.2005")
+NEIGHBOURS = ("19.01.01.1001", "19.01.04.2003", "19.04.01.2005")
 """Codes of the neighbouring regencies: well-formed, and not this city's to serve."""
 
 NEEDS_INFO_SHARE = 0.03
 OUT_OF_AREA_SHARE = 0.03
+DUPLICATE_SHARE = 0.02
+
+
+def is_duplicate(seed: int, number: int) -> bool:
+    """Whether request `number` asks, by another requester, for what the one before it asked already."""
+    return number > 0 and _copies(seed, number) and not _copies(seed, number - 1)
+
+
+def _copies(seed: int, number: int) -> bool:
+    return stream(seed, "duplicate", number).random() < DUPLICATE_SHARE
 
 
 def request_body(seed: int, number: int, today: date) -> dict[str, Any]:
     """The body of request `number` of a run with this seed."""
+    if is_duplicate(seed, number):
+        same = request_body(seed, number - 1, today)
+        rng = stream(seed, "second requester", number)
+        requester = {"kind": _R.TKSK, "name": _name(rng), "phone": numbers.phone(rng), "email": numbers.email(rng, "tksk")}
+        return {**same, "requester": requester, "reach": {"channel": ReachChannel.EMAIL, "to": ReachTo.REQUESTER}}
     rng = stream(seed, "request", number)
     if rng.random() < NEEDS_INFO_SHARE:
         return _nowhere(_ordinary(rng, today))
     body = _ordinary(rng, today)
     if rng.random() < OUT_OF_AREA_SHARE:
-        abroad = {"village_code": rng.choice(_NEIGHBOURS), "address": "Jalan Contoh", "lat": None, "lon": None}
+        abroad = {"village_code": rng.choice(NEIGHBOURS), "address": "Jalan Contoh", "lat": None, "lon": None}
         body["place"] |= abroad
     return body
 
@@ -79,7 +94,7 @@ def _persons(rng: random.Random, kind: VisitKind, today: date) -> list[dict[str,
     counts: dict[VisitKind, dict[int, float]] = {
         _V.HOME: {1: 7, 2: 3},
         _V.COMMUNITY_POINT: {1: 5, 2: 3, 3: 2, 5: 1, 6: 1},
-        _V.INSTITUTION: {4: 3, 6: 3, 9: 2, 20: 1},
+        _V.INSTITUTION: {4: 3, 6: 3, 9: 2, 20: 1, 40: 0.3},
         _V.DISASTER_POST: {2: 2, 4: 2, 6: 1},
         _V.OFFICE_APPOINTMENT: {1: 4, 2: 1},
     }

@@ -7,6 +7,8 @@ CARDS = frozenset({"KTP", "KIA"})
 
 CARD_STEPS: dict[str, tuple[str, ...]] = {
     "OPEN": ("BIO_CAPTURED", "AWAITING_CENTRE", "PRINT_READY"),
+    "RETURNED": ("BIO_CAPTURED",),
+    "ON_HOLD": ("PRINT_READY",),
     "BIO_CAPTURED": ("AWAITING_CENTRE", "PRINT_READY"),
     "AWAITING_CENTRE": ("PRINT_READY",),
     "PRINT_READY": ("PRINTED",),

@@ -8,7 +8,11 @@ from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, RequestStatus
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """How often things go otherwise than planned, as shares of 1."""
+    """How often things go otherwise than planned, as shares of 1.
+
+    submitted: filed over Kafka instead of HTTP. duplicate: whether some ask for what another asked already (see `bodies`).
+    completed: of the requests that say neither where nor whom to call. blanks_out: the desk starts with few blank cards.
+    """
 
     visit_fails: float = 0.08
     item_deferred: float = 0.05
@@ -16,6 +20,18 @@ class Chances:
     item_withdrawn: float = 0.02
     request_withdrawn: float = 0.05
     sent_twice: float = 0.05
+    submitted: float = 0.08
+    duplicate: bool = True
+    deceased: float = 0.02
+    corrected: float = 0.04
+    moved: float = 0.015
+    moved_away: float = 0.005
+    no_contact: float = 0.01
+    completed: float = 0.5
+    document_returned: float = 0.02
+    document_superseded: float = 0.02
+    document_revoked: float = 0.01
+    blanks_out: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,7 @@ class SimulateOptions:
     Empty: a fresh name, so that every run files its own requests.
     retry_s: how long one call is repeated (with the same key) while a service is away.
     poll_s: the shortest time between two looks at one request.
+    kafka_bootstrap: where requests are submitted over Kafka; "": all go over HTTP.
     """
 
     requests: int = 100
@@ -34,6 +51,7 @@ class SimulateOptions:
     intake_url: str = "http://127.0.0.1:8001"
     scheduling_url: str = "http://127.0.0.1:8002"
     issuance_url: str = "http://127.0.0.1:8003"
+    kafka_bootstrap: str = ""
     concurrency: int = 8
     timeout_s: float = 900.0
     retry_s: float = 180.0
@@ -75,6 +93,29 @@ def ended(status: str) -> bool:
     return bool(status) and (status == RequestStatus.NEEDS_INFO or status not in set(map(str, OPEN_REQUEST_STATUSES)))
 
 
+LONGEST_POLL_S = 4.0
+
+
+@dataclass(slots=True)
+class Followed:
+    """A request that is being played. `number`: of this run; None where somebody else filed it. lived: its fate has happened."""
+
+    request_id: str
+    number: int | None = None
+    status: str = ""
+    withdrawn: bool = False
+    lived: bool = False
+    seen: str = "not looked at yet"
+    due: float = 0.0
+    pause_s: float = 0.0
+    looks: int = 0
+
+    def again(self, now: float, shortest_s: float, *, acted: bool) -> None:
+        """When to look again: soon while things happen, later while nothing does."""
+        self.pause_s = shortest_s if acted else min(max(self.pause_s * 1.6, shortest_s), LONGEST_POLL_S)
+        self.due = now + self.pause_s
+
+
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """A request that did not end in time, and the last that was seen of it (codes only)."""
@@ -85,7 +126,10 @@ class Stuck:
 
 @dataclass(slots=True)
 class Report:
-    """The result of a run. `problems`: answers that should not have been given, by code, and how often."""
+    """The result of a run. `problems`: answers that should not have been given, by code, and how often.
+
+    lives: what happened beside the visits (deaths, corrections, …), and how often.
+    """
 
     accepted: list[Accepted] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
@@ -95,6 +139,7 @@ class Report:
     visits: int = 0
     visits_failed: int = 0
     documents: int = 0
+    lives: Counter[str] = field(default_factory=Counter)
     filing_s: float = 0.0
     seconds: float = 0.0
 

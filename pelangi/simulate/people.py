@@ -57,7 +57,7 @@ BANDS: dict[str, Band] = {
         {_C.NEGLECTED_CHILD: 2, _C.EXTREME_POVERTY: 3, _C.DISABILITY: 1, _C.NONE: 3},
         {_S.KIA: 5, _S.BIRTH_CERT: 5, _S.KK_CHANGE: 2, _S.BIODATA_REGISTRATION: 1},
     ),
-    "pupil": Band((16, 16), {_C.FIRST_TIME_CARD_HOLDER: 1}, {_S.KTP_RECORDING: 1}),
+    "pupil": Band((16, 16), {_C.FIRST_TIME_CARD_HOLDER: 1}, {_S.KTP_RECORDING: 3, _S.KTP_NEW: 1}),
     "adult": Band(
         (18, 59),
         {_C.DISABILITY: 4, _C.MENTAL_DISORDER: 2, _C.SEVERE_ILLNESS: 2, _C.PREGNANT: 1, _C.EXTREME_POVERTY: 3, _C.NONE: 3},

@@ -14,10 +14,11 @@ import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, RequestStatus
+from pelangi.simulate.aftermath import correct_some
 from pelangi.simulate.api import CALL_TIMEOUT_S, Api, Unreachable
-from pelangi.simulate.city import City, Followed
+from pelangi.simulate.city import City
 from pelangi.simulate.filing import file_all
-from pelangi.simulate.options import Report, SimulateOptions, Stuck, ended
+from pelangi.simulate.options import Followed, Report, SimulateOptions, Stuck, ended
 
 TICK_S = 0.1
 LIST_EVERY_S = 2.0
@@ -36,9 +37,11 @@ async def simulate(options: SimulateOptions, transport: httpx.AsyncBaseTransport
             await file_all(api, options, report, run=run, today=today, done=lambda: bar.advance(filed))
             followed = [Followed(a.request_id, a.number, a.status_at_201) for a in report.accepted]
             task = bar.add_task("ended", total=len(followed))
-            city = City(api, options, report)
+            city = City(api, options, report, today, {a.number: a.request_id for a in report.accepted})
             deadline = start + options.timeout_s
+            await city.desk.keep_few_blanks()
             await _until_ended(city, followed, options, deadline, lambda count: bar.update(task, completed=count))
+            await correct_some(city.desk, followed, options, report)
             report.retries = api.retries
     _conclude(report, followed)
     report.seconds = time.monotonic() - start
@@ -50,11 +53,11 @@ async def play_all(options: SimulateOptions, stop: asyncio.Event, transport: htt
 
     Nobody is withdrawn or refused here: those are decisions of people. Others may play at the same time.
     """
-    chances = replace(options.chances, item_rejected=0.0, item_withdrawn=0.0, request_withdrawn=0.0)
+    chances = replace(options.chances, item_rejected=0.0, item_withdrawn=0.0, request_withdrawn=0.0, document_returned=0.0)
     options = replace(options, chances=chances, retry_s=min(options.retry_s, PLAYER_RETRY_S))
     report, start = Report(), time.monotonic()
     async with _api(options, options.run or uuid4().hex, transport) as api:
-        city = City(api, options, report)
+        city = City(api, options, report, datetime.now(UTC).date(), {})
         followed: dict[str, Followed] = {}
         listed = 0.0
         while not stop.is_set():
@@ -76,7 +79,7 @@ async def _until_ended(
     city: City, followed: list[Followed], options: SimulateOptions, deadline: float, told: Callable[[int], None]
 ) -> None:
     while time.monotonic() < deadline:
-        open_ = [request for request in followed if not ended(request.status)]
+        open_ = [request for request in followed if not city.is_over(request)]
         told(len(followed) - len(open_))
         if not open_:
             return

@@ -10,10 +10,28 @@ from pelangi.simulate.draw import happens, stream
 from pelangi.simulate.lifecycles import LAST_VISIT_STATUSES, VISIT_STEPS
 from pelangi.simulate.options import Report, SimulateOptions
 
-FAILURES = ("NOT_AT_HOME", "COMPANION_ABSENT", "WEATHER_OR_FLOOD", "VEHICLE_FAILURE")
-DEFERRALS = ("KIT_FAILURE", "NO_UPLINK", "SIAK_DOWN", "BIOMETRIC_FAILED")
-MOST_BAD_VISITS = 2
-"""After a third failed attempt a human decides, and no human plays here."""
+FAILURES = (
+    "NOT_AT_HOME",
+    "COMPANION_ABSENT",
+    "WEATHER_OR_FLOOD",
+    "VEHICLE_FAILURE",
+    "PERSON_UNSETTLED",
+    "INSTITUTION_CLOSED",
+    "ADDRESS_NOT_FOUND",
+    "PERSON_HOSPITALISED",
+    "UNSAFE",
+)
+DEFERRALS = (
+    "KIT_FAILURE",
+    "NO_UPLINK",
+    "SIAK_DOWN",
+    "BIOMETRIC_FAILED",
+    "INCOMPLETE_REQUIREMENTS",
+    "NO_BLANK",
+    "AWAITING_EXCEPTION_APPROVAL",
+)
+MOST_BAD_VISITS = 3
+"""After a third failed attempt a human decides: here the desk always asks another visit, and that one goes well."""
 
 TRIES = 8
 OVERTAKEN = frozenset({404, 409, 412})

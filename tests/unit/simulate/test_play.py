@@ -13,8 +13,16 @@ from pelangi.simulate.lifecycles import next_steps
 from pelangi.simulate.teams import items_of
 from tests.unit.simulate.fake_city import A4, CARD, FakeCity
 
-OPTIONS = SimulateOptions(requests=40, seed=7, poll_s=0.01, timeout_s=20, quiet=True, run="test")
-ROUGH = Chances(0.3, 0.3, 0.15, 0.1, 0.2, 0.3)
+CALM = Chances(
+    duplicate=False, deceased=0, corrected=0, moved=0, moved_away=0, no_contact=0, completed=0,
+    document_returned=0, document_superseded=0, document_revoked=0, blanks_out=False,
+)  # fmt: skip
+"""Only what the city in memory knows of; the rest of life is played against the real services (tests/system)."""
+
+OPTIONS = SimulateOptions(requests=40, seed=7, poll_s=0.01, timeout_s=20, quiet=True, run="test", chances=CALM)
+ROUGH = replace(
+    CALM, visit_fails=0.3, item_deferred=0.3, item_rejected=0.15, item_withdrawn=0.1, request_withdrawn=0.2, sent_twice=0.3
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +70,7 @@ async def test_things_go_wrong_as_often_as_told_but_end() -> None:
     assert report.visits_failed > 0
     for request_id in city.requests:
         bad = [v for v in city._visits_of(request_id) if v["status"] in {"FAILED", "PARTIAL"}]
-        assert len(bad) <= 2
+        assert len(bad) <= 3
 
 
 async def test_a_community_point_serves_many_requests() -> None:
