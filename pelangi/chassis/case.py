@@ -42,11 +42,15 @@ P_co = TypeVar("P_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """An event of a transition; `raw` is None for a snapshot, which is rendered when it is sent."""
+    """An event of a transition; `raw` is None for a snapshot, which is rendered when it is sent.
+
+    key: record key and subject, where that is not the case's id (the answer to somebody who does not know it yet).
+    """
 
     type: str
     aggregate: str
     raw: bytes | None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,13 @@ class Fact(Generic[P_co]):
 Handler = Callable[[C, Fact[Any], datetime], C]
 
 
-def emit(case: C, event: Data) -> C:
-    """The case with an event on its way. The event is encoded and checked here, so that a bad one fails its transition."""
+def emit(case: C, event: Data, *, key: str = "") -> C:
+    """The case with an event on its way. The event is encoded and checked here, so that a bad one fails its transition.
+
+    key: the record key and subject, when it is not the id of the case.
+    """
     type_ = TYPE_OF[type(event)]
-    return _with(case, Emission(type_, aggregate_id(type_, event), encode(type_, event)))
+    return _with(case, Emission(type_, aggregate_id(type_, event), encode(type_, event), key))
 
 
 def mark(case: C, snapshot_type: str) -> C:
@@ -179,13 +186,15 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     return update
 
 
-def _envelope(request_id: str, emission: Emission, version: int, wall: datetime, traceparent: str) -> Document:
+def _envelope(case_id: str, emission: Emission, version: int, wall: datetime, traceparent: str) -> Document:
     envelope = {
         "type": emission.type,
-        "id": event_id(emission.type, request_id, emission.aggregate, version),
+        "id": event_id(emission.type, emission.key or case_id, emission.aggregate, version),
         "aggregate": emission.aggregate,
         "time": wall,
         "sequence": version,
         "traceparent": traceparent,
     }
+    if emission.key:
+        envelope["key"] = emission.key
     return envelope | ({"marker": True} if emission.raw is None else {"data": emission.raw})

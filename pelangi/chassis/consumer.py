@@ -83,7 +83,7 @@ class Consumer:
             except Broken as why:
                 broken.append((record, why))
                 continue
-            if attributes.time:
+            if attributes and attributes.time:
                 EVENT_AGE.labels(record.topic).observe(max((wall - attributes.time).total_seconds(), 0))
             todo.setdefault(fact.request_id, []).append((fact, record))
         broken += await self._fold(todo)

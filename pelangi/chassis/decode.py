@@ -1,18 +1,21 @@
 """From a Kafka record to a fact, or to a dead letter's reason. Each record on its own: one bad record spoils no other."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from pelangi.chassis.case import Fact
 from pelangi.contracts.encryption import BrokenToken, UnknownKey
-from pelangi.contracts.envelope import EnvelopeError, from_headers
+from pelangi.contracts.envelope import Attributes, EnvelopeError, from_headers
 from pelangi.contracts.events import Data, aggregate_id, decode
 from pelangi.contracts.topics import BY_NAME, REQUEST_DETAILS, VISIT_DETAILS
 
 SNAPSHOTS = frozenset({REQUEST_DETAILS, VISIT_DETAILS})
+
+RecordDecoder = Callable[["Record"], Fact[Any]]
+"""Decodes the records of a topic that has no envelope; raises Broken where a record cannot become a fact."""
 
 Opener = Callable[[Any], Any]
 """Opens a snapshot: takes its data (a model) and gives the decrypted part; raises BrokenToken or UnknownKey."""
@@ -39,12 +42,16 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Decodes the records of the topics a service reads; `openers` by topic for what is encrypted to it."""
+    """Decodes the records of the topics a service reads.
+
+    openers: for what is encrypted to it, by topic. own: for topics whose records are no events of ours, by topic.
+    """
 
     openers: Mapping[str, Opener]
+    own: Mapping[str, RecordDecoder] = field(default_factory=dict)
 
-    def __call__(self, record: Record) -> tuple[Fact[Any], Any]:
-        """The fact and its attributes.
+    def __call__(self, record: Record) -> tuple[Fact[Any], Attributes | None]:
+        """The fact and its attributes, None where the record has none.
 
         Raises Broken where the record itself is wrong, and UnknownKey, which is infrastructure: the key is not here yet.
         """
@@ -55,7 +62,9 @@ class Decoder:
         except Exception as error:  # noqa: BLE001 - whatever a record provokes is that record's dead letter
             raise Broken("decode", type(error).__name__) from None
 
-    def _decode(self, record: Record) -> tuple[Fact[Any], Any]:
+    def _decode(self, record: Record) -> tuple[Fact[Any], Attributes | None]:
+        if own := self.own.get(record.topic):
+            return own(record), None
         try:
             attributes = from_headers(record.topic, record.key, record.headers)
         except EnvelopeError as error:

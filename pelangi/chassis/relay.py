@@ -131,7 +131,7 @@ class Relay:
         rendered: set[str] = set()
         for stored in case["outbox"]:
             if not stored.get("marker"):
-                records.append(self._record(case["_id"], stored, stored["data"]))
+                records.append(self._record(stored.get("key", case["_id"]), stored, stored["data"]))
             elif stored["type"] not in rendered:
                 rendered.add(stored["type"])
                 records.append(self._snapshot(case, stored))
@@ -147,19 +147,19 @@ class Relay:
         }
         return self._record(key, current, None if data is None else encode(type_, data))
 
-    def _record(self, request_id: str, stored: Document, value: bytes | None) -> Outgoing:
+    def _record(self, key: str, stored: Document, value: bytes | None) -> Outgoing:
         envelope = Envelope(
             type=stored["type"],
             id=stored["id"],
             source=self.source,
-            request_id=request_id,
+            request_id=key,
             aggregate=stored["aggregate"],
             time=stored["time"],
             sequence=stored["sequence"],
             traceparent=stored["traceparent"],
             data=value or b"",
         )
-        record = Outgoing(envelope.type, request_id.encode(), value, to_headers(envelope))
+        record = Outgoing(envelope.type, key.encode(), value, to_headers(envelope))
         if record.size > MAX_MESSAGE_BYTES:
             raise ValueError(f"{envelope.type} is too large to be sent")
         return record

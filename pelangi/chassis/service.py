@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from pelangi.chassis.case import Handler
 from pelangi.chassis.clock import Clock
-from pelangi.chassis.decode import Decoder, Opener
+from pelangi.chassis.decode import Decoder, Opener, RecordDecoder
 from pelangi.chassis.relay import Render
 from pelangi.chassis.settings import ServiceSettings
 from pelangi.chassis.signal import Signal
@@ -54,6 +54,7 @@ class Service:
     """Everything that makes one service.
 
     handlers: one per topic that the service reads. openers: how it opens what is encrypted to it, by topic.
+    decoders: how it reads topics whose records are no events of ours, by topic.
     snapshots: how to render the snapshots it owns, by topic. start: run once the store answers (seed data from files).
     ready_without_kafka: whether it can do its work while Kafka is away (intake: taking requests).
     """
@@ -62,6 +63,7 @@ class Service:
     handlers: Mapping[str, Handler[Any]]
     routes: Callable[[Runtime], APIRouter]
     openers: Mapping[str, Opener] = field(default_factory=dict)
+    decoders: Mapping[str, RecordDecoder] = field(default_factory=dict)
     snapshots: Mapping[str, Render] = field(default_factory=dict)
     timers: Callable[[Runtime], Sequence[Timer]] = lambda _: ()
     start: Callable[[Runtime], Awaitable[None]] | None = None
@@ -71,4 +73,4 @@ class Service:
 
 def make_decoder(service: Service) -> Decoder:
     """How the service reads its records; the same for the running service and for a dead letter that is retried."""
-    return Decoder(service.openers)
+    return Decoder(service.openers, service.decoders)

@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +26,10 @@ from pelangi.contracts.request import OWN_RULES
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
+MAX_DEPTH = 600
+"""Of a body that is read: what walks it afterwards, deeper in the stack, must be able to as well."""
+MAX_DIGITS = 300
+"""Of a whole number: more than any float holds."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PROBLEM = "application/problem+json"
 
@@ -92,16 +97,70 @@ async def read_body(request: Request, secret: str) -> Body:
         if len(raw) > MAX_BODY_BYTES:
             raise Problem(413, "too_large", "Lebih dari 1 MB. / Over 1 MB.")
     try:
-        value = json.loads(bytes(raw).decode("utf-8"), parse_constant=_no_constant)
+        return parse_json(bytes(raw), secret)
+    except NotJson:
+        raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
+
+
+class NotJson(ValueError):
+    """Not JSON, or JSON that means different things to different readers. The text holds nothing of it."""
+
+
+def parse_json(raw: bytes, secret: str) -> Body:
+    """A JSON text, from whatever edge it came in.
+
+    Raises NotJson, also for duplicate keys, lone surrogates, numbers that no float or reader holds, and deeper nesting than
+    MAX_DEPTH.
+    """
+    try:
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+        )
+        _require_shallow(value)
         # a lone surrogate is legal in JSON text and in no database
         canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
+        raise NotJson("not JSON") from None
     return Body(value, hmac.new(secret.encode(), canonical, sha256).hexdigest())
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice")
+    return found
 
 
 def _no_constant(_: str) -> None:
     raise ValueError("not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("too large a number")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("too large a number")
+    return int(text)
+
+
+def _require_shallow(value: Any) -> None:
+    """Raises ValueError for what would exhaust the stack of code that walks it."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
 
 
 def idempotency_key(request: Request) -> str:

@@ -24,7 +24,10 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One event as it lies in an outbox and on a topic. `data` is the exact JSON, the same bytes on every resend."""
+    """One event as it lies in an outbox and on a topic. `data` is the exact JSON, the same bytes on every resend.
+
+    request_id: the record key and subject; on the answer to a submission the idempotency key.
+    """
 
     type: str
     id: str

@@ -141,6 +141,12 @@ async def test_a_body_without_length_is_limited_too(http: httpx.AsyncClient) -> 
         b'{"a":' * 100_000,
         b"[" * 100_000 + b"]" * 100_000,
         b"1" * 5000,  # longer than Python reads
+        b"[-" + b"1" * 301 + b"]",
+        b'{"a": 1e999}',
+        b'{"a": -1e999}',
+        b'{"a": 1, "b": 2, "a": 1}',
+        b'{"a": [{"b": {"c": 1, "\\u0063": 2}}]}',
+        b"[" * 601 + b"]" * 601,
         b"\xef\xbb\xbf{}",
     ],
     ids=lambda raw: repr(raw[:14]),
@@ -203,7 +209,7 @@ async def test_no_error_ever_repeats_a_value(http: httpx.AsyncClient, data: Any)
 
 
 async def test_nesting_that_json_reads_but_no_model_does_is_422(http: httpx.AsyncClient) -> None:
-    assert_problem(await post(http, b'{"people":' + b"[" * 500 + b"]" * 500 + b"}", "/model"), 422, "invalid")
+    assert_problem(await post(http, b'{"people":' + b"[" * 599 + b"]" * 599 + b"}", "/model"), 422, "invalid")
 
 
 @pytest.mark.parametrize("tag", ['"7"', 'W/"7"', "7"])
