@@ -1,6 +1,5 @@
 """HTTP of intake: call -> transition -> reply. No rules and no database here."""
 
-import secrets
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, cast
@@ -11,17 +10,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from pelangi.chassis.clock import local_date
 from pelangi.chassis.commands import ON_DOCUMENT, Answer, Command, execute
-from pelangi.chassis.ids import derived_id, random_id
+from pelangi.chassis.ids import derived_id
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import UniqueIndexTaken
 from pelangi.chassis.web import Problem, documented, etag, idempotency_key, if_match, not_found, read_body, validate
 from pelangi.contracts.codes import RequestStatus
 from pelangi.contracts.request import RequestBody, VillageCode
 from services.intake import rules, store
+from services.intake.draws import draw
 from services.intake.metrics import REQUESTS
-from services.intake.model import Case, Draws, is_open, submit, withdraw
-from services.intake.receipt import draw_receipt_code, read_receipt_code
+from services.intake.model import Case, is_open, submit, withdraw
+from services.intake.receipt import read_receipt_code
 from services.intake.views import receipt, row, tracking, whole
 
 CLIENT = "portal"
@@ -37,12 +38,6 @@ class Withdrawal(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     reason: str | None = Field(None, max_length=500)
-
-
-def draw(body: RequestBody) -> Draws:
-    """A fresh receipt code and an id for each item."""
-    count = sum(len(p.services) for p in body.persons)
-    return Draws(draw_receipt_code(secrets.randbelow), [random_id() for _ in range(count)])
 
 
 def routes(runtime: Runtime) -> APIRouter:
@@ -79,7 +74,7 @@ def _add_commands(router: APIRouter, runtime: Runtime) -> None:
         command = Command(key, raw.digest, creates=True, traceparent=request.headers.get("traceparent", ""))
 
         def transition(case: Case) -> tuple[Case, Answer]:
-            body = validate(RequestBody, raw.value, broken=rules.errors(raw.value))
+            body = validate(RequestBody, raw.value, broken=rules.errors(raw.value, local_date(clock.now())))
             after = submit(case, body, draw(body), clock.now())
             REQUESTS.labels(body.place.visit_kind, after["status"]).inc()
             return after, Answer.of(201, receipt(after), location=f"/v1/requests/{request_id}")
