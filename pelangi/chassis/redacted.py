@@ -7,17 +7,17 @@ from typing import Any
 from pelangi.chassis.dead_letters import Original
 from pelangi.contracts.events import MODELS
 
-HEADERS = frozenset(
-    "ce_specversion ce_id ce_source ce_type ce_subject ce_time ce_sequence ce_partitionkey ce_dataschema ce_traceparent "
-    "content-type".split()
-)
+_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "sequence", "partitionkey", "dataschema", "traceparent")
+HEADERS = frozenset({"content-type", *(f"ce_{name}" for name in _ATTRIBUTES)})
 MOST_FIELDS, MOST_DEPTH = 60, 12
 
 
 def redacted(topic: str, was: Original) -> list[str]:
     """Lines about a record: which headers, how large, and the shape of its JSON. No value, and no name that we did not give."""
     lines = [f"key      {_size(was.key)}"]
-    lines += [f"header   {name if name in HEADERS else f'(unknown name of {len(name)})'}  {_size(raw)}" for name, raw in was.headers]
+    lines += [
+        f"header   {name if name in HEADERS else f'(unknown name of {len(name)})'}  {_size(raw)}" for name, raw in was.headers
+    ]
     if was.left_on_topic:
         return [*lines, "value    too large for a dead letter: it is only on its topic"]
     lines.append(f"value    {_size(was.value)}")

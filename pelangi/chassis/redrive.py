@@ -12,10 +12,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from pelangi.chassis import kafka
 from pelangi.chassis.case import Handler
 from pelangi.chassis.clock import Clock
-from pelangi.chassis.consumer import Consumer
+from pelangi.chassis.consumer import Consumer, Contention
 from pelangi.chassis.dead_letters import Original, unseal
 from pelangi.chassis.decode import Broken, Decoder, Record
 from pelangi.chassis.ids import random_id
@@ -23,8 +25,11 @@ from pelangi.chassis.scan import Read, login_of, read_one, read_to_end
 from pelangi.chassis.service import CASES, Service, make_decoder
 from pelangi.chassis.settings import ServiceSettings, key_ring
 from pelangi.chassis.signal import Signal
-from pelangi.chassis.store import Collection, Store
+from pelangi.chassis.store import Collection, Store, StoreError
 from pelangi.contracts.encryption import BrokenToken, KeyRing, UnknownKey
+
+UNREACHABLE = (StoreError, KafkaError, Contention, OSError, TimeoutError)
+"""What a tool meets where infrastructure fails. Nothing is lost by it: run it again."""
 
 READS = "dead_letter_reads"
 """Who asked to see the content of a dead letter, when, and why."""

@@ -40,16 +40,16 @@ def login_of(settings: ServiceSettings) -> Login:
     return Login(settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Read:
-    """A record as it lies on a topic."""
+    """A record as it lies on a topic (a `Record`)."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    headers: Any
     at: datetime | None = None
 
 
@@ -123,7 +123,7 @@ def _next(consumer: Consumer, topic: str) -> Read | int:
         message.offset() or 0,
         _bytes(message.key()),
         _bytes(message.value()),
-        [(name, _bytes(raw)) for name, raw in message.headers() or []],  # type: ignore[misc]
+        list(message.headers() or []),
         datetime.fromtimestamp(stamp / 1000, UTC) if kind else None,
     )
 

@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from pelangi.cli import city
+from pelangi.cli.dlq import dlq
+from pelangi.cli.doctor import doctor
+from pelangi.cli.keys import keys
+from pelangi.cli.replay import replay
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pelangi: mobile civil registration."
@@ -18,6 +22,10 @@ app.command()(city.simulate)
 app.command()(city.audit)
 app.add_typer(topics, name="topics")
 app.add_typer(contracts, name="contracts")
+app.add_typer(dlq, name="dlq")
+app.add_typer(keys, name="keys")
+app.command()(replay)
+app.command()(doctor)
 
 LOST = "lose-event:document-handed-over.v1"
 """Losing every event would stop everything; losing one type is what a checker must see."""
