@@ -1,5 +1,6 @@
 """The HTTP edge of every service: problems, bodies, idempotency headers, health, metrics, offline documentation."""
 
+import asyncio
 import hmac
 import json
 import logging
@@ -26,6 +27,8 @@ from pelangi.contracts.request import OWN_RULES
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
+BODY_S = 30.0
+"""How long a whole body may take: a megabyte over a village's slow line, not a caller who holds the connection for ever."""
 MAX_DEPTH = 600
 """Of a body that is read: what walks it afterwards, deeper in the stack, must be able to as well."""
 MAX_DIGITS = 300
@@ -86,20 +89,29 @@ class Body:
 async def read_body(request: Request, secret: str) -> Body:
     """The JSON body of a request.
 
-    Raises Problem: 415 other content type, 413 over 1 MB, 400 not JSON.
+    Raises Problem: 415 other content type, 413 over 1 MB, 408 where it does not come in time, 400 not JSON.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise Problem(415, "content_type", "Kirim application/json. / Send application/json.")
+    try:
+        async with asyncio.timeout(BODY_S):
+            raw = await _read_bytes(request)
+    except TimeoutError:
+        raise Problem(408, "too_slow", "Kiriman terlalu lambat. / The body did not come in time.") from None
+    try:
+        return parse_json(raw, secret)
+    except NotJson:
+        raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
+
+
+async def _read_bytes(request: Request) -> bytes:
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY_BYTES:
             raise Problem(413, "too_large", "Lebih dari 1 MB. / Over 1 MB.")
-    try:
-        return parse_json(bytes(raw), secret)
-    except NotJson:
-        raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
+    return bytes(raw)
 
 
 class NotJson(ValueError):
@@ -265,6 +277,7 @@ def make_app(
 ) -> FastAPI:
     """A FastAPI app with what every service answers: health, metrics, OpenAPI 3.1, offline `/docs`, AsyncAPI."""
     app = FastAPIOffline(title=f"Pelangi {name}", version="1", lifespan=lifespan, redoc_url=None)
+    document_problems(app)
     app.middleware("http")(_measure)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -289,6 +302,49 @@ def make_app(
         return JSONResponse(asyncapi)
 
     return app
+
+
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "RFC 9457. `errors` name where and which rule, never the value.",
+    "required": ["type", "title", "status", "detail", "errors"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
+            },
+        },
+    },
+}
+
+
+def document_problems(app: FastAPI) -> None:
+    """Let the app's OpenAPI say that every operation may answer with a problem, instead of FastAPI's own 422."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            schemas["Problem"] = _PROBLEM_SCHEMA
+            content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            for operation in (o for path in document.get("paths", {}).values() for o in path.values()):
+                operation["responses"].pop("422", None)
+                operation["responses"]["4XX"] = {"description": "A problem: what is wrong, and where.", "content": content}
+                operation["responses"]["503"] = {"description": "Try again with the same key.", "content": content}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way of extending its OpenAPI
 
 
 async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

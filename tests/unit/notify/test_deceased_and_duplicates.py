@@ -51,7 +51,7 @@ def test_trap_14_a_death_known_by_the_snapshot_alone_silences_dates_and_document
 
 def test_trap_14_of_two_persons_the_living_one_is_told() -> None:
     part = contact(to=ReachTo.PERSON).model_copy(
-        update={"persons": [Address(deceased=True), Address(email="living@contoh.invalid")]}
+        update={"persons": [Address(email="gone@contoh.invalid", deceased=True), Address(email="living@contoh.invalid")]}
     )
     said = all_told(fold([created(), details(part), scheduled(), issued()]))
     assert {s.address for s in said.values() if isinstance(s, Tell)} == {"living@contoh.invalid"}
