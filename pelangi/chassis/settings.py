@@ -5,6 +5,7 @@ import json
 from base64 import urlsafe_b64encode
 from typing import Literal, Self
 
+from joserfc.jwk import ECKey
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -37,6 +38,12 @@ def development_key(name: str) -> str:
     """A key ring with one key that everybody can know; production refuses it. `{kid: base64url}` as JSON."""
     raw = hashlib.sha256(f"pelangi development key {name}".encode()).digest()
     return json.dumps({f"dev-{name}": urlsafe_b64encode(raw).decode().rstrip("=")})
+
+
+def development_key_pair(name: str) -> str:
+    """A JWK set (JSON) with one P-256 key pair that everybody can know; production refuses it."""
+    pair = ECKey.derive_key(f"pelangi development key pair {name}", "P-256", {"kid": f"dev-{name}"})
+    return json.dumps({"keys": [pair.as_dict(private=True)]})
 
 
 def key_ring(secret: SecretStr) -> KeyRing:

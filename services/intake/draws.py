@@ -10,5 +10,9 @@ from services.intake.receipt import draw_receipt_code
 
 def draw(body: RequestBody) -> Draws:
     """A fresh receipt code and an id for each item."""
-    count = sum(len(p.services) for p in body.persons)
-    return Draws(draw_receipt_code(secrets.randbelow), [random_id() for _ in range(count)])
+    return draw_for(sum(len(p.services) for p in body.persons))
+
+
+def draw_for(items: int) -> Draws:
+    """A fresh receipt code and as many ids, for a body that is checked later."""
+    return Draws(draw_receipt_code(secrets.randbelow), [random_id() for _ in range(items)])

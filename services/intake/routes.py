@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from pelangi.chassis.clock import local_date
 from pelangi.chassis.commands import ON_DOCUMENT, Answer, Command, execute
 from pelangi.chassis.ids import derived_id
 from pelangi.chassis.service import Runtime
@@ -18,7 +17,8 @@ from pelangi.chassis.store import UniqueIndexTaken
 from pelangi.chassis.web import Problem, documented, etag, idempotency_key, if_match, not_found, read_body, validate
 from pelangi.contracts.codes import RequestStatus
 from pelangi.contracts.request import RequestBody, VillageCode
-from services.intake import rules, store
+from services.intake import store
+from services.intake.checking import checked
 from services.intake.draws import draw
 from services.intake.metrics import REQUESTS
 from services.intake.model import Case, is_open, submit, withdraw
@@ -74,7 +74,7 @@ def _add_commands(router: APIRouter, runtime: Runtime) -> None:
         command = Command(key, raw.digest, creates=True, traceparent=request.headers.get("traceparent", ""))
 
         def transition(case: Case) -> tuple[Case, Answer]:
-            body = validate(RequestBody, raw.value, broken=rules.errors(raw.value, local_date(clock.now())))
+            body = checked(raw.value, clock.now())
             after = submit(case, body, draw(body), clock.now())
             REQUESTS.labels(body.place.visit_kind, after["status"]).inc()
             return after, Answer.of(201, receipt(after), location=f"/v1/requests/{request_id}")
