@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from pelangi.chassis.calendar import add_working_days, is_working_day
 from pelangi.chassis.web import Problem, validate
 from pelangi.contracts.codes import ServiceKind
 from pelangi.contracts.request import RequestBody
 from services.intake import rules
-from services.intake.catalogue import catalogue, due_on
+from services.intake.catalogue import TABLE, due_on
 from tests.support.bodies import KERAMAT, body, persons
 
 NOW = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)
+TODAY = date(2026, 11, 24)
+BASIC = {"NAME", "NIK", "FAMILY_CARD_NUMBER", "CONTACT", "ADDRESS"}
 
 
 def model(**changes: Any) -> RequestBody:
@@ -23,7 +26,7 @@ def codes(**changes: Any) -> dict[str, str]:
     """The broken rules by pointer."""
     raw = body(**changes)
     try:
-        validate(RequestBody, raw, broken=rules.errors(raw))
+        validate(RequestBody, raw, broken=rules.errors(raw, TODAY))
     except Problem as problem:
         return {e.pointer: e.code for e in problem.errors}
     return {}
@@ -36,7 +39,7 @@ def test_a_minimal_body_is_enough() -> None:
         "persons": [{"services": ["KIA"]}],
         "place": {"visit_kind": "HOME", "village_code": KERAMAT},
     }
-    assert rules.errors(minimal) == []
+    assert rules.errors(minimal, TODAY) == []
     assert validate(RequestBody, minimal).persons[0].ref == "1"
 
 
@@ -104,11 +107,11 @@ def test_village_code(village: str, code: str | None) -> None:
 @pytest.mark.parametrize(
     ("nik", "good"),
     [
-        ("1971010107510001", True),
-        ("1971.0101-0751 0001", True),
-        ("197101010751000", False),
+        ("1971010107519001", True),
+        ("1971.0101-0751 9001", True),
+        ("197101010751900", False),
         ("１" * 16, False),
-        ("197101O107510001", False),
+        ("197101O107519001", False),
     ],
 )
 def test_nik(nik: str, good: bool) -> None:
@@ -132,7 +135,7 @@ def test_what_is_no_phone(phone: str) -> None:
 def test_blank_is_not_given_and_never_blocks(blank: str) -> None:
     given = model(requester={"kind": "SELF", "name": blank, "phone": blank}, place={**body()["place"], "address": blank})
     assert (given.requester.name, given.requester.phone, given.place.address) == (None, None, None)
-    assert "ADDRESS" in {m.code for m in rules.missing(given, given.persons[0])}
+    assert "ADDRESS" in {m.code for m in rules.missing(given, given.persons[0], ServiceKind.KIA, TODAY)}
 
 
 @pytest.mark.parametrize("written", [1764000000, "1764000000", "86400"])
@@ -177,15 +180,16 @@ def test_an_unknown_field_is_an_error_wherever_it_is(where: str) -> None:
 def test_missing_says_what_to_bring_and_blocks_nothing() -> None:
     def missing(**changes: Any) -> set[str]:
         b = model(**changes)
-        assert rules.errors(b) == []
-        return {m.code for m in rules.missing(b, b.persons[0])}
+        assert rules.errors(b.model_dump(mode="json"), TODAY) == []
+        person = b.persons[0]
+        return {m.code for m in rules.missing(b, person, person.services[0], TODAY)} & BASIC
 
     assert missing() == {"NIK", "FAMILY_CARD_NUMBER"}
     nothing = {"visit_kind": "HOME", "village_code": KERAMAT}
     assert missing(requester={"kind": "SELF"}, persons=persons(1, ["KIA"]), place=nothing) == {
         "NAME", "NIK", "FAMILY_CARD_NUMBER", "CONTACT", "ADDRESS"
     }  # fmt: skip
-    everything = [{"name": "Contoh", "nik": "1971010107510001", "family_card_number": "1971010107510002", "services": ["KIA"]}]
+    everything = [{"name": "Contoh", "nik": "1971010107519001", "family_card_number": "1971010107159002", "services": ["KIA"]}]
     assert missing(persons=everything) == set()
 
 
@@ -245,11 +249,13 @@ def test_outside_the_city_is_a_warning_with_a_referral() -> None:
 
 
 def test_due_on_is_the_longest_standard_time_in_working_days() -> None:
-    assert catalogue().standard_working_days.keys() == set(ServiceKind)
+    assert TABLE.standard_working_days.keys() == set(ServiceKind)
     assert due_on(date(2026, 11, 2), [ServiceKind.KIA]) == date(2026, 11, 20)
     assert due_on(date(2026, 11, 2), [ServiceKind.KIA, ServiceKind.BIRTH_CERT]) == date(2026, 12, 14)
 
 
-def test_due_on_steps_over_christmas_and_new_year() -> None:
-    """2026-12-23 plus one working day is 2026-12-28: the 24th is collective leave, the 25th Christmas."""
+def test_trap_16_a_working_day_after_23_december_2026_is_the_28th() -> None:
+    """The 24th is collective leave (cuti bersama), the 25th Christmas, then the weekend."""
+    assert add_working_days(date(2026, 12, 23), 1) == date(2026, 12, 28)
+    assert not is_working_day(date(2026, 12, 24))
     assert due_on(date(2026, 12, 4), [ServiceKind.KIA]) == date(2026, 12, 28)
