@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, cast
@@ -97,17 +98,43 @@ class Hours(Table):
         return Calendar(_minute(self.open), _minute(self.close), breaks, frozenset(self.closed_days))
 
 
+class Equipment(StrEnum):
+    """What a team can take along (DOMAIN.md §2.8); blanks are counted."""
+
+    BIO_KIT = "BIO_KIT"
+    CARD_PRINTER = "CARD_PRINTER"
+    KTP_BLANK = "KTP_BLANK"
+    KIA_BLANK = "KIA_BLANK"
+    A4_PRINTER = "A4_PRINTER"
+    SCANNER = "SCANNER"
+    UPLINK = "UPLINK"
+    POWER = "POWER"
+    BACKDROP_RED = "BACKDROP_RED"
+    BACKDROP_BLUE = "BACKDROP_BLUE"
+    WHEELCHAIR_ACCESS = "WHEELCHAIR_ACCESS"
+    SIGN_INTERPRETER = "SIGN_INTERPRETER"
+
+
 class ServiceMinutes(Table):
-    """Minutes on site per service and person; every service must be in it."""
+    """Minutes on site and equipment per service and person; every service must be in it.
+
+    slow_factor: how many times as long for who has one of the slow_needs. always, for_needs: further equipment.
+    """
 
     minutes: dict[ServiceKind, Annotated[int, Field(ge=1, le=240)]]
     slow_factor: Annotated[int, Field(ge=1, le=10)]
     slow_needs: list[Need]
+    equipment: dict[ServiceKind, list[Equipment]]
+    always: list[Equipment]
+    for_needs: dict[Need, list[Equipment]]
 
     @model_validator(mode="after")
     def _complete(self) -> "ServiceMinutes":
-        if missing := set(ServiceKind) - self.minutes.keys():
-            raise ValueError(f"no minutes for {sorted(missing)}")
+        if missing := set(ServiceKind) - (self.minutes.keys() & self.equipment.keys()):
+            raise ValueError(f"no minutes or no equipment for {sorted(missing)}")
+        named = {e for taken in (*self.equipment.values(), self.always, *self.for_needs.values()) for e in taken}
+        if unused := set(Equipment) - named:
+            raise ValueError(f"no service needs {sorted(unused)}")
         return self
 
 
@@ -172,3 +199,6 @@ def _file(name: str) -> Any:
 
 def _minute(moment: time) -> int:
     return moment.hour * 60 + moment.minute
+
+
+service_minutes()  # a gap in the table stops the start, not the first visit
