@@ -218,10 +218,18 @@ _DETAILS = {
 
 
 def _field_error(error: Any) -> FieldError:
-    pointer = "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
+    pointer = "#" + "".join(f"/{_step(part)}" for part in error["loc"])
     code = error["type"]
     own = error["msg"] if code in OWN_RULES else None
     return FieldError(pointer, code, own or _DETAILS.get(code, "Isian tidak sesuai. / The value does not fit."))
+
+
+_FIELD_NAME = re.compile(r"[A-Za-z_]{1,40}")
+
+
+def _step(part: int | str) -> str:
+    """One step of a pointer. A name that no field could have is not repeated: somebody may have typed a person into it."""
+    return str(part) if isinstance(part, int) or _FIELD_NAME.fullmatch(part) else "?"
 
 
 _KEY_PARAMETER = {
