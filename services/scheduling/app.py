@@ -34,7 +34,12 @@ class Settings(ServiceSettings):
 def timers(runtime: Runtime) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
     work = Work.of(runtime)
-    return (Timer("planner", 1.0, work.planner), Timer("finish", 1.0, work.finish), Timer("sweeper", 10.0, work.sweeper))
+    return (
+        Timer("planner", 1.0, work.planner),
+        Timer("finish", 1.0, work.finish),
+        Timer("sweeper", 10.0, work.sweeper),
+        Timer("reviews", 10.0, work.reviews),
+    )
 
 
 async def start(runtime: Runtime) -> None:

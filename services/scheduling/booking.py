@@ -6,21 +6,25 @@ the team there was faster. No step needs another to be atomic with it: whoever f
 it, and a booking that no case holds or wants is freed.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.crash import crash_point
 from pelangi.chassis.store import Collection
 from services.scheduling import lifecycle, model
-from services.scheduling.case import Case, Slot, held, trace_of, wanted
-from services.scheduling.days import Day, book, booked, free
+from services.scheduling.agenda import errands_of, terms_of
+from services.scheduling.case import Case, Slot, held, open_visit, trace_of, wanted
+from services.scheduling.days import Day, amend, book, booked, free, is_amended
 from services.scheduling.fold import fold
-from services.scheduling.metrics import DAY_FULL, MOVED, PLACED
+from services.scheduling.metrics import AMENDED, DAY_FULL, MOVED, PLACED, RESUME_FAILURES
 from services.scheduling.reference import Reference
 from services.scheduling.store import stuck_bookings, to_release
+
+log = logging.getLogger(__name__)
 
 STUCK = timedelta(seconds=5)
 """A booking that has not moved on for so long has lost whoever was at it."""
@@ -41,11 +45,52 @@ class Booker:
         mine = [s for s in slots if _is(wanted(wanting.get(s["request_id"], _NOBODY)), s)]
         return await self._book_and_hold(mine, reference, wanting)
 
-    async def resume(self, reference: Reference) -> int:
-        """Finish or clear bookings whose process died between two steps; how many there were."""
+    async def resume(self, reference: Reference) -> tuple[int, list[Exception]]:
+        """Finish or clear bookings whose process died between two steps; how many, and why others could not be.
+
+        All at once; where that fails one by one, so that one bad case stops no other.
+        """
         cases = await stuck_bookings(self.cases, self.clock.wall() - STUCK)
-        await self.finish(cases, reference)
-        return len(cases)
+        try:
+            await self.finish(cases, reference)
+        except Exception as error:  # noqa: BLE001 - found again below, at the case that it comes from
+            log.warning("not all bookings finished", extra={"error": type(error).__name__})
+        else:
+            return len(cases), []
+        failures: list[Exception] = []
+        for case in cases:
+            try:
+                await self.finish([case], reference)
+            except Exception as error:  # noqa: BLE001 - one case must not hold up the others
+                RESUME_FAILURES.labels(type(error).__name__).inc()
+                log.warning("booking not finished", extra={"request_id": case["_id"], "error": type(error).__name__})
+                failures.append(error)
+        return len(cases) - len(failures), failures
+
+    async def amend(self, slots: Sequence[Slot], known: Mapping[str, Case]) -> set[str]:
+        """Other items in the bookings that these slots hold: first in the day, then on the case. Which requests have them now."""
+        by_day: dict[str, Callable[[Day], Day]] = {}
+        for day in {s["day"] for s in slots}:
+            by_day[day] = partial(_amend_all, [s for s in slots if s["day"] == day])
+        days = await fold(self.days, by_day, clock=self.clock)
+        crash_point("booking.after-amended")
+        done = [s for s in slots if is_amended(days[s["day"]], s)]
+        await self._fold_cases({s["request_id"]: self._amend(s) for s in done}, known)
+        for slot in done:
+            AMENDED.labels(slot["visit_kind"]).inc()
+        return {s["request_id"] for s in done}
+
+    async def keep(self, cases: Iterable[Case]) -> None:
+        """The visits of these corrected requests stay as they are."""
+        transitions = {c["_id"]: partial(_keep, terms_of(c), errands_of(c), self.clock.now()) for c in cases}
+        if transitions:
+            await self._fold_cases(transitions)
+
+    async def leave(self, cases: Iterable[Case]) -> None:
+        """These corrected requests leave the visits that they share with others."""
+        leaving = {c["_id"]: self._leave_shared(visit["visit_id"]) for c in cases if (visit := open_visit(c))}
+        if leaving:
+            await self._release([c for c in (await self._fold_cases(leaving)).values() if c.get("releases")])
 
     async def finish(self, cases: Sequence[Case], reference: Reference) -> None:
         """Second and third step for what these cases want. Safe beside whoever began it: every step finds its own mark."""
@@ -100,7 +145,7 @@ class Booker:
     async def _leave(self, moves: Sequence[Slot], known: Mapping[str, Case]) -> set[str]:
         """Mark the visits that these booked slots take along as moved in their old days.
 
-        The placement_ids of those that cannot go: the visit has started there.
+        The placement_ids of those that cannot go: the visit has started there, was moved by the office, or is shared by now.
         """
         leaving = [(s, old) for s in moves if (old := held(known[s["request_id"]]))]
         if not leaving:
@@ -109,7 +154,7 @@ class Booker:
         for day in {old["day"] for _, old in leaving}:
             transitions[day] = partial(_leave_all, [(s, old) for s, old in leaving if old["day"] == day])
         days = await fold(self.days, transitions, clock=self.clock)
-        return {s["placement_id"] for s, old in leaving if lifecycle.stands(days[old["day"]], s["visit_id"])}
+        return {s["placement_id"] for s, old in leaving if not lifecycle.has_left(days[old["day"]], s)}
 
     async def _release(self, cases: Sequence[Case]) -> None:
         by_day: dict[str, set[str]] = {}
@@ -133,6 +178,12 @@ class Booker:
     def _hold(self, slot: Slot) -> Callable[[Case], Case]:
         return lambda case: model.hold(case, slot, self.clock.now())
 
+    def _amend(self, slot: Slot) -> Callable[[Case], Case]:
+        return lambda case: model.amend(case, slot, self.clock.now())
+
+    def _leave_shared(self, visit_id: str) -> Callable[[Case], Case]:
+        return lambda case: model.leave(case, visit_id, self.clock.now())
+
     def _give_up(self, slot: Slot) -> Callable[[Case], Case]:
         return lambda case: model.give_up(case, slot["placement_id"], self.clock.now())
 
@@ -149,6 +200,18 @@ def _book_all(slots: Sequence[Slot], reference: Reference, day: Day) -> Day:
     for slot in slots:
         day = book(day, slot, reference) or day
     return day
+
+
+def _amend_all(slots: Sequence[Slot], day: Day) -> Day:
+    """The day with the items of those slots for which it has room."""
+    for slot in slots:
+        day = amend(day, slot)
+    return day
+
+
+def _keep(terms: dict[str, str], errands: str, now: datetime, case: Case) -> Case:
+    visit = open_visit(case)
+    return model.keep(case, visit["visit_id"], terms, errands, now) if visit else case
 
 
 def _leave_all(pairs: Sequence[tuple[Slot, Slot]], day: Day) -> Day:

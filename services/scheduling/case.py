@@ -4,21 +4,26 @@ from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from pelangi.chassis.case import BaseCase
-from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, ItemVisitOutcome, RequestStatus, VisitStatus
+from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, RequestStatus, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
-
-MAX_ATTEMPTS = 3
-"""After so many attempts that served not everybody a human decides; never a rejection (DOMAIN.md §5.4)."""
 
 
 class Item(TypedDict):
-    """One service for one person, as a visit knows it."""
+    """One service for one person, as a visit knows it. not_before: the date before which a visit is of no use to it."""
 
     item_id: str
     person_ref: str
     service_kind: str
+    not_before: NotRequired[str]
     outcome: NotRequired[str]
     reason: NotRequired[str | None]
+
+
+class Asked(TypedDict):
+    """The desk wants an item visited (again), and why. after: how many visits of the request had ended by then."""
+
+    reason: str
+    after: int
 
 
 class Slot(TypedDict):
@@ -28,6 +33,8 @@ class Slot(TypedDict):
     longer than this request (a visit at a point is shared). joins: whether it may enter a visit that others are in.
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
+    place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for the visit.
+    terms, errands: what the request was when the slot was chosen, see `agenda`.
     """
 
     placement_id: str
@@ -49,6 +56,10 @@ class Slot(TypedDict):
     visit_version: int
     start: NotRequired[int]
     end: NotRequired[int]
+    place_keys: NotRequired[list[str]]
+    asked: NotRequired[str | None]
+    terms: NotRequired[dict[str, str] | None]
+    errands: NotRequired[str | None]
 
 
 class Placement(TypedDict):
@@ -66,7 +77,10 @@ class Release(TypedDict):
 
 
 class CaseVisit(TypedDict):
-    """One attempt at this request. start, end: minutes of the day. version: of the visit in its day, as applied here."""
+    """One attempt at this request. start, end: minutes of the day. version: of the visit in its day, as applied here.
+
+    terms, errands: the request as the visit takes it into account; another than the present one was corrected since.
+    """
 
     visit_id: str
     status: str
@@ -81,6 +95,9 @@ class CaseVisit(TypedDict):
     items: list[Item]
     reason: str | None
     version: int
+    asked: NotRequired[str | None]
+    terms: NotRequired[dict[str, str] | None]
+    errands: NotRequired[str | None]
 
 
 class Case(BaseCase, total=False):
@@ -88,9 +105,10 @@ class Case(BaseCase, total=False):
 
     Facts: received (request-created), details (the planning part of the newest snapshot), details_version, status,
     closed_items (outcome by item), closed (outcome), erased, trace (trace context of the request).
-    Decided: placement, visits (oldest first), releases, again (items that the desk wants visited again), forgiven (attempts
-    that no longer count since the desk looked).
-    Derived by `settle`: needs_visit_since, review_since, releases_since; wanted_since goes with placement.wanted.
+    Decided: placement, visits (oldest first), releases, asked (what the desk wants visited, by item), looked (how many visits
+    had ended when the desk last looked: earlier attempts no longer count).
+    Derived by `settle`: needs_visit_since with plan_from (ISO date from which a visit is of use; empty: at once), review_since
+    with review_reason, releases_since; wanted_since goes with placement.wanted.
     """
 
     received: dict[str, Any]
@@ -105,11 +123,13 @@ class Case(BaseCase, total=False):
     placement: Placement
     visits: list[CaseVisit]
     releases: list[Release]
-    again: list[str]
-    forgiven: int
+    asked: dict[str, Asked]
+    looked: int
 
     needs_visit_since: datetime
+    plan_from: str
     review_since: datetime
+    review_reason: str
     releases_since: datetime
     wanted_since: datetime
 
@@ -145,28 +165,14 @@ def wanted(case: Case) -> Slot | None:
 def live_items(case: Case) -> list[Item]:
     """Items that nobody withdrew or finished."""
     ended = case.get("closed_items", {})
-    return [
-        {"item_id": i["item_id"], "person_ref": i["person_ref"], "service_kind": i["service_kind"]}
-        for i in case.get("details", {}).get("items", [])
-        if not i["withdrawn"] and i["item_id"] not in ended
-    ]
+    return [_item(i) for i in case.get("details", {}).get("items", []) if not i["withdrawn"] and i["item_id"] not in ended]
 
 
-def items_to_visit(case: Case) -> list[Item]:
-    """Live items that no visit has served yet, and those that the desk wants visited again."""
-    served = {i["item_id"] for v in case.get("visits", []) for i in v["items"] if i.get("outcome") == ItemVisitOutcome.DONE}
-    served -= set(case.get("again", []))
-    return [i for i in live_items(case) if i["item_id"] not in served]
-
-
-def failed_attempts(case: Case) -> int:
-    """Visits that ended without serving all their items of this request."""
-    return sum(v["status"] in {VisitStatus.FAILED, VisitStatus.PARTIAL} for v in case.get("visits", []))
-
-
-def in_review(case: Case) -> bool:
-    """Whether a human must look before another visit is planned."""
-    return failed_attempts(case) - case.get("forgiven", 0) >= MAX_ATTEMPTS
+def _item(planned: dict[str, Any]) -> Item:
+    item: Item = {k: planned[k] for k in ("item_id", "person_ref", "service_kind")}  # type: ignore[assignment]
+    if planned.get("not_before"):
+        item["not_before"] = planned["not_before"]
+    return item
 
 
 def is_plannable(case: Case) -> bool:
@@ -186,14 +192,6 @@ def must_part(case: Case, visit: CaseVisit) -> bool:
     """Whether the corrected request cannot take its visit along: others are in it, or would be in the new one."""
     kinds = {visit["visit_kind"], case["details"]["place"]["visit_kind"]} if "details" in case else set()
     return stands_elsewhere(case, visit) and bool(kinds & PUBLIC_PLACE_KINDS)
-
-
-def needs_visit(case: Case) -> bool:
-    """Whether the planner has something to do: no visit ahead and something to serve, or a visit to move."""
-    if not is_plannable(case) or not items_to_visit(case):
-        return False
-    visit = open_visit(case)
-    return stands_elsewhere(case, visit) if visit else not in_review(case)
 
 
 def trace_of(case: Case) -> str:

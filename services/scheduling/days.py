@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
-from services.scheduling.case import Item, Slot
+from services.scheduling.case import NOT_STARTED, OPEN_VISIT, Item, Slot
 from services.scheduling.reference import Reference, Team
 
 MOVED = "MOVED"
@@ -30,12 +30,18 @@ class Booking(TypedDict):
 
 
 class Member(TypedDict):
+    """gone: its request was closed after the team had set out; its items may be reported but need not be."""
+
     placement_id: str
     items: list[Item]
+    reason: NotRequired[str | None]
+    gone: NotRequired[bool]
 
 
 class DayVisit(TypedDict):
     """One trip of one team. start, end: minutes of the day. keys: idempotency records of its calls. moved_to: see MOVED.
+
+    place_keys: see Slot. members: by request.
 
     outcomes: by item, `{outcome, reason}`, once completed.
     """
@@ -54,6 +60,7 @@ class DayVisit(TypedDict):
     reason: NotRequired[str | None]
     completed_at: NotRequired[datetime]
     moved_to: NotRequired[Slot]
+    place_keys: NotRequired[list[str]]
 
 
 class Day(TypedDict, total=False):
@@ -77,7 +84,7 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
         return None
     known = day.get("visits", {}).get(slot["visit_id"])
     stands = known is not None and known["status"] not in VACATED
-    visit = _joined(day, known, slot) if known and stands else _opened(day, known, slot, team, reference)
+    visit = _joined(day, known, slot, team, reference) if known and stands else _opened(day, known, slot, team, reference)
     if visit is None:
         return None
     booking: Booking = {
@@ -100,13 +107,42 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
 
 
 def free(day: Day, placement_ids: Iterable[str]) -> Day:
-    """The day without these bookings; those of a visit that has started stay, they are history."""
+    """The day without these bookings. Those of a visit that has ended stay: they are history. While it is under way the member
+    is marked as gone, and when nobody is left the visit is cancelled: the team need not go on.
+    """
     for placement_id in placement_ids:
         booking = day.get("bookings", {}).get(placement_id)
         visit = day["visits"][booking["visit_id"]] if booking else None
-        if booking and visit and visit["status"] in {VisitStatus.PLANNED, VisitStatus.CONFIRMED, *VACATED}:
+        if booking and visit and visit["status"] in {*NOT_STARTED, *VACATED}:
             day = _freed(day, placement_id, booking, visit)
+        elif booking and visit and visit["status"] in OPEN_VISIT:
+            day = _gone(day, placement_id, booking, visit)
     return day
+
+
+def amend(day: Day, slot: Slot) -> Day:
+    """The day with other items in a booking of a visit that has not started; the same day where they do not fit."""
+    visit = day.get("visits", {}).get(slot["visit_id"])
+    member = visit["members"].get(slot["request_id"]) if visit else None
+    booking = day.get("bookings", {}).get(slot["placement_id"])
+    if visit is None or member is None or booking is None or member["placement_id"] != slot["placement_id"]:
+        return day
+    room = visit["end"] - visit["start"] - used_minutes(day, slot["visit_id"]) + booking["minutes"]
+    if visit["status"] not in NOT_STARTED or slot["minutes"] > room:
+        return day
+    members: dict[str, Member] = {**visit["members"], slot["request_id"]: {**member, "items": slot["items"]}}
+    after: DayVisit = {**visit, "members": members}
+    if len(members) == 1 and "place_keys" in slot:
+        after["place_keys"] = slot["place_keys"]
+    bookings = {**day["bookings"], slot["placement_id"]: {**booking, "minutes": slot["minutes"]}}
+    return cast(Day, {**day, "bookings": bookings, "visits": {**day["visits"], slot["visit_id"]: after}})
+
+
+def is_amended(day: Day, slot: Slot) -> bool:
+    """Whether the day has these items in the booking."""
+    visit = day.get("visits", {}).get(slot["visit_id"])
+    member = visit["members"].get(slot["request_id"]) if visit else None
+    return member is not None and member["placement_id"] == slot["placement_id"] and member["items"] == slot["items"]
 
 
 def booked(day: Day, slot: Slot) -> Slot | None:
@@ -120,14 +156,16 @@ def booked(day: Day, slot: Slot) -> Slot | None:
 
 
 def shared_visits(day: Day, slot: Slot) -> list[tuple[str, DayVisit]]:
-    """Visits at a point of that kelurahan which still take others in."""
-    return [
-        (visit_id, v)
-        for visit_id, v in day.get("visits", {}).items()
-        if v["status"] == VisitStatus.PLANNED
-        and (v["visit_kind"], v["village_code"]) == (slot["visit_kind"], slot["village_code"])
-        and v["visit_kind"] in PUBLIC_PLACE_KINDS
-    ]
+    """Visits at a point of that kelurahan, or at the same institution, which still take others in."""
+    return [(visit_id, v) for visit_id, v in day.get("visits", {}).items() if _takes_in(v, slot)]
+
+
+def _takes_in(visit: DayVisit, slot: Slot) -> bool:
+    if visit["status"] != VisitStatus.PLANNED:
+        return False
+    if (visit["visit_kind"], visit["village_code"]) != (slot["visit_kind"], slot["village_code"]):
+        return False
+    return visit["visit_kind"] in PUBLIC_PLACE_KINDS or bool(set(visit.get("place_keys", ())) & set(slot.get("place_keys", ())))
 
 
 def occupied(day: Day, team_id: str) -> list[tuple[int, int]]:
@@ -157,13 +195,21 @@ def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, in
     return None
 
 
-def _joined(day: Day, visit: DayVisit, slot: Slot) -> DayVisit | None:
-    same = all(visit[k] == slot[k] for k in ("team_id", "visit_kind", "village_code"))
-    if visit["status"] != VisitStatus.PLANNED or not same or visit["visit_kind"] not in PUBLIC_PLACE_KINDS:
+def _joined(day: Day, visit: DayVisit, slot: Slot, team: Team, reference: Reference) -> DayVisit | None:
+    if visit["team_id"] != slot["team_id"] or not _takes_in(visit, slot):
         return None
-    if used_minutes(day, slot["visit_id"]) + slot["minutes"] > visit["end"] - visit["start"]:
+    end = max(visit["end"], visit["start"] + used_minutes(day, slot["visit_id"]) + slot["minutes"])
+    if end > visit["end"] and (visit["visit_kind"] in PUBLIC_PLACE_KINDS or end > _free_until(day, visit, team, reference)):
         return None
-    return {**visit, "members": {**visit["members"], slot["request_id"]: _member(slot)}}
+    return {**visit, "end": end, "members": {**visit["members"], slot["request_id"]: _member(slot)}}
+
+
+def _free_until(day: Day, visit: DayVisit, team: Team, reference: Reference) -> int:
+    """How long the team can stay at a visit: until its next one, less the way there, and within one stretch of working time."""
+    segments = reference.calendar.segments(date.fromisoformat(day["_id"]))
+    closing = next((s.end for s in segments if s.start <= visit["start"] < s.end), visit["end"])
+    leaves = (start - team.travel_minutes for start, _ in occupied(day, visit["team_id"]) if start >= visit["end"])
+    return min([closing, *leaves])
 
 
 def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference: Reference) -> DayVisit | None:
@@ -187,6 +233,7 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
         "version": max(slot["visit_version"], known["version"] + 1 if known else 0),
         "members": {slot["request_id"]: _member(slot)},
         "keys": known["keys"] if known else [],
+        "place_keys": slot.get("place_keys", []),
     }
 
 
@@ -196,7 +243,17 @@ def _home_visits(day: Day, team_id: str) -> int:
 
 
 def _member(slot: Slot) -> Member:
-    return {"placement_id": slot["placement_id"], "items": slot["items"]}
+    return {"placement_id": slot["placement_id"], "items": slot["items"], "reason": slot["reason"]}
+
+
+def _gone(day: Day, placement_id: str, booking: Booking, visit: DayVisit) -> Day:
+    member = visit["members"].get(booking["request_id"])
+    if member is None or member["placement_id"] != placement_id or member.get("gone"):
+        return day
+    members: dict[str, Member] = {**visit["members"], booking["request_id"]: {**member, "gone": True}}
+    status = VisitStatus.CANCELLED if all(m.get("gone") for m in members.values()) else visit["status"]
+    after: DayVisit = {**visit, "members": members, "status": status}
+    return cast(Day, {**day, "visits": {**day["visits"], booking["visit_id"]: after}})
 
 
 def _freed(day: Day, placement_id: str, booking: Booking, visit: DayVisit) -> Day:

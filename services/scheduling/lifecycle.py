@@ -29,7 +29,7 @@ def arrive(day: Day, visit_id: str) -> Day:
 
 
 def complete(day: Day, visit_id: str, outcomes: Sequence[tuple[str, ItemVisitOutcome, str | None]], now: datetime) -> Day:
-    """The visit took place: (item, outcome, reason) of every item of it, each once.
+    """The visit took place: (item, outcome, reason) of every item of it, each once; of closed requests as the team likes.
 
     Raises Problem 422 with the pointers of what is wrong in the list.
     """
@@ -72,7 +72,17 @@ def leave(day: Day, to: Slot, placement_id: str) -> Day:
     member = visit["members"].get(to["request_id"]) if visit else None
     if visit is None or member is None or visit["status"] not in NOT_STARTED or member["placement_id"] != placement_id:
         return day
+    if len(visit["members"]) > 1:  # somebody joined since: nobody is taken along unasked
+        return day
     return _next(day, to["visit_id"], {**visit, "status": MOVED, "reason": to["reason"], "moved_to": {**to, "items": []}})
+
+
+def has_left(day: Day, to: Slot) -> bool:
+    """Whether the visit left this day for the day of that slot, not for another one to which the office moved it meanwhile."""
+    visit = day.get("visits", {}).get(to["visit_id"])
+    if visit is None or visit["status"] == VisitStatus.CANCELLED:
+        return True
+    return visit["status"] == MOVED and visit["moved_to"]["day"] == to["day"]
 
 
 def stands(day: Day, visit_id: str) -> bool:
@@ -102,6 +112,8 @@ def seen(day: Day, visit_id: str) -> Seen:
         reason=visit.get("reason"),
         completed_at=visit.get("completed_at"),
         outcomes={item: (o["outcome"], o["reason"]) for item, o in visit.get("outcomes", {}).items()},
+        items={request_id: m["items"] for request_id, m in visit["members"].items()},
+        end=visit["end"],
     )
 
 
@@ -139,6 +151,8 @@ def _visit(day: Day, visit_id: str) -> DayVisit:
 
 
 def _allow(visit: DayVisit, *statuses: str) -> None:
+    if visit["status"] == VisitStatus.CANCELLED:
+        raise Problem(409, "state", "Kunjungan ini dibatalkan. / This visit was cancelled.")
     if visit["status"] not in statuses:
         raise Problem(409, "state", "Tidak dapat sekarang. / Not possible in the visit's present state.")
 
@@ -151,6 +165,7 @@ def _next(day: Day, visit_id: str, visit: DayVisit) -> Day:
 
 def _errors(visit: DayVisit, outcomes: Sequence[tuple[str, ItemVisitOutcome, str | None]]) -> list[FieldError]:
     items = {i["item_id"] for m in visit["members"].values() for i in m["items"]}
+    due = {i["item_id"] for m in visit["members"].values() if not m.get("gone") for i in m["items"]}
     errors: list[FieldError] = []
     given: set[str] = set()
     for at, (item, outcome, reason) in enumerate(outcomes):
@@ -166,7 +181,7 @@ def _errors(visit: DayVisit, outcomes: Sequence[tuple[str, ItemVisitOutcome, str
                 FieldError(f"{where}/reason", "reason", "Alasan hanya untuk, dan wajib pada, DEFERRED. / With DEFERRED only.")
             )
         given.add(item)
-    if missing := len(items - given):
+    if missing := len(due - given):
         detail = f"{missing} belum disebut. / {missing} items of the visit are not named."
         errors.append(FieldError("#/items", "missing_items", detail))
     return errors

@@ -13,4 +13,11 @@ DAY_FULL = Counter("pelangi_bookings_refused_total", "Bookings that a day refuse
 NO_DAY = Counter("pelangi_requests_without_a_day_total", "Times no day of the horizon had room for a request")
 CAPPED = Counter("pelangi_visits_capped_total", "Visits that need more than a day and got a whole one")
 SWEPT = Counter("pelangi_placements_swept_total", "Placements freed by the sweeper because no case held or wanted them")
+IN_REVIEW = Gauge("pelangi_requests_in_review", "Requests that wait for a human before another visit", ["reason"])
+AMENDED = Counter(
+    "pelangi_visits_amended_total", "Corrections that changed the items of a visit and not its date", ["visit_kind"]
+)
+RESUME_FAILURES = Counter(
+    "pelangi_resume_failures_total", "Bookings under way that could not be finished yet; tried again", ["error"]
+)
 SPREAD_FAILURES = Counter("pelangi_spread_failures_total", "Visits whose members could not follow yet; tried again", ["error"])

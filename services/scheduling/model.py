@@ -12,24 +12,22 @@ from pelangi.chassis.case import emit, mark
 from pelangi.contracts.codes import ItemVisitOutcome, ScheduleStatus, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from pelangi.contracts.topics import VISIT_DETAILS
+from services.scheduling.agenda import items_to_visit, needs_visit, plan_from, review_reason, unserved_items
 from services.scheduling.announce import visit_completed, visit_scheduled
 from services.scheduling.case import (
     NOT_STARTED,
     OPEN_VISIT,
+    Asked,
     Case,
     CaseVisit,
     Item,
     Placement,
     Release,
     Slot,
-    failed_attempts,
     find_visit,
     held,
-    in_review,
     is_over,
-    items_to_visit,
     must_part,
-    needs_visit,
     open_visit,
     wanted,
 )
@@ -39,7 +37,10 @@ ENDED = frozenset({VisitStatus.DONE, VisitStatus.PARTIAL, VisitStatus.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A visit as its day shows it: what its members' cases have to follow. outcomes: (outcome, reason) by item."""
+    """A visit as its day shows it: what its members' cases have to follow. outcomes: (outcome, reason) by item.
+
+    items: by request; the day knows best what the team went for. end: minute of the day, later than planned where others joined.
+    """
 
     visit_id: str
     day: str
@@ -48,6 +49,8 @@ class Seen:
     reason: str | None = None
     completed_at: datetime | None = None
     outcomes: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    items: Mapping[str, list[Item]] = field(default_factory=dict)
+    end: int | None = None
 
 
 def settle(case: Case, now: datetime) -> Case:
@@ -58,9 +61,7 @@ def settle(case: Case, now: datetime) -> Case:
     want = wanted(case)
     if want and not _still_wanted(case, want):
         case = _drop(case, now, wanted_too=True, held_too=False)
-    case = _flag(case, "needs_visit_since", needs_visit(case), now)
-    waiting = not is_over(case) and in_review(case) and open_visit(case) is None and bool(items_to_visit(case))
-    return _flag(case, "review_since", waiting, now)
+    return _flags(case, now)
 
 
 def want(case: Case, slot: Slot, wall: datetime) -> Case:
@@ -90,7 +91,35 @@ def hold(case: Case, slot: Slot, now: datetime) -> Case:
     status = ScheduleStatus.RESCHEDULED if before else ScheduleStatus.SCHEDULED
     case = mark(emit(case, visit_scheduled(case, visit, status)), VISIT_DETAILS)
     # not `settle`: what is announced is not cancelled in the same transition, and `wanted` was settled by every fact
-    return _flag(case, "needs_visit_since", needs_visit(case), now)
+    return _flags(case, now)
+
+
+def keep(case: Case, visit_id: str, terms: dict[str, str], errands: str, now: datetime) -> Case:
+    """The visit stays as it is although the request was corrected: looked at, and still feasible."""
+    visit = find_visit(case, visit_id)
+    if visit is None or visit["status"] not in NOT_STARTED or (visit.get("terms"), visit.get("errands")) == (terms, errands):
+        return case
+    return settle(_put(case, {**visit, "terms": terms, "errands": errands}), now)
+
+
+def amend(case: Case, slot: Slot, now: datetime) -> Case:
+    """The items of the visit where it stands are now those of `slot`; its day has them already. The date was not touched."""
+    old, visit = held(case), find_visit(case, slot["visit_id"])
+    if old is None or visit is None or old["placement_id"] != slot["placement_id"] or visit["status"] not in NOT_STARTED:
+        return case
+    if old == slot:
+        return case
+    visit = {**visit, "items": slot["items"], "terms": slot.get("terms"), "errands": slot.get("errands")}
+    case = _with(_put(case, visit), placement=_placement(slot, wanted(case)))
+    return settle(mark(case, VISIT_DETAILS), now)
+
+
+def leave(case: Case, visit_id: str, now: datetime) -> Case:
+    """The corrected request leaves a visit that it shares with others; the planner finds it another."""
+    visit = find_visit(case, visit_id)
+    if visit is None or visit["status"] not in NOT_STARTED or wanted(case):
+        return case
+    return settle(_cancel(case, visit, now, reason=None), now)
 
 
 def give_up(case: Case, placement_id: str, now: datetime) -> Case:
@@ -114,7 +143,8 @@ def follow(case: Case, seen: Seen, now: datetime) -> Case:
     visit = find_visit(case, seen.visit_id)
     if visit is None or visit["status"] not in OPEN_VISIT or visit["version"] >= seen.version:
         return case
-    visit = {**visit, "version": seen.version, "status": seen.status}
+    visit = {**visit, "version": seen.version, "status": seen.status, "items": seen.items.get(case["_id"], visit["items"])}
+    visit["end"] = seen.end or visit["end"]
     if seen.status not in ENDED:
         return settle(mark(_put(case, visit), VISIT_DETAILS), now)
     items = [_with_outcome(i, seen) for i in visit["items"]]
@@ -122,10 +152,7 @@ def follow(case: Case, seen: Seen, now: datetime) -> Case:
     if seen.status != VisitStatus.FAILED:  # a shared visit's outcome is each request's own
         visit["status"] = VisitStatus.DONE if all_done else VisitStatus.PARTIAL
     visit = {**visit, "items": items, "reason": seen.reason}
-    done = {i["item_id"] for i in items if i["outcome"] == ItemVisitOutcome.DONE}
     case = _let_go(_put(case, visit), seen.day, now)
-    if set(case.get("again", [])) & done:
-        case = _with(case, again=[i for i in case["again"] if i not in done])
     case = mark(emit(case, visit_completed(case, visit, seen.completed_at or now)), VISIT_DETAILS)
     return settle(case, now)
 
@@ -141,10 +168,11 @@ def part(case: Case, visit_id: str, version: int, reason: str | None, now: datet
     return settle(_cancel(case, visit, now, reason=reason), now)
 
 
-def ask_again(case: Case, item_ids: list[str], now: datetime) -> Case:
+def ask_again(case: Case, item_ids: list[str], reason: str, now: datetime) -> Case:
     """The desk wants these items visited (again); it has looked, so earlier attempts no longer count."""
-    again = [*case.get("again", []), *(i for i in item_ids if i not in case.get("again", []))]
-    return settle(_with(case, again=again, forgiven=failed_attempts(case)), now)
+    ended = len(case.get("visits", [])) - (open_visit(case) is not None)
+    asked: dict[str, Asked] = {i: {"reason": reason, "after": ended} for i in item_ids}
+    return settle(_with(case, asked={**case.get("asked", {}), **asked}, looked=ended), now)
 
 
 def erase(case: Case, now: datetime) -> Case:
@@ -152,14 +180,17 @@ def erase(case: Case, now: datetime) -> Case:
     if case.get("erased"):
         return case
     case = settle(_with(case, erased=True), now)  # the last events first: they count persons
-    visits = [{**v, "items": [{**i, "person_ref": ""} for i in v["items"]]} for v in case.get("visits", [])]
-    case = _without(case, "details", "details_version", "status", "again")
+    visits = [
+        {**v, "items": [{**i, "person_ref": ""} for i in v["items"]], "terms": None, "errands": None}
+        for v in case.get("visits", [])
+    ]
+    case = _without(case, "details", "details_version", "status", "asked")
     return mark(_with(case, visits=visits), VISIT_DETAILS) if visits else case
 
 
 def _worth(case: Case, visit: CaseVisit) -> bool:
     """Whether there is still something to do for the visit."""
-    to_do = {i["item_id"] for i in items_to_visit(case)}
+    to_do = {i["item_id"] for i in unserved_items(case)}
     return any(i["item_id"] in to_do for i in visit["items"])
 
 
@@ -218,6 +249,9 @@ def _visit(slot: Slot, revision: int) -> CaseVisit:
         "items": slot["items"],
         "reason": slot["reason"],
         "version": slot["visit_version"],
+        "asked": slot.get("asked"),
+        "terms": slot.get("terms"),
+        "errands": slot.get("errands"),
     }
 
 
@@ -253,6 +287,20 @@ def _with(case: Case, **fields: Any) -> Case:
 
 def _without(case: Case, *names: str) -> Case:
     return cast(Case, {k: v for k, v in case.items() if k not in names})
+
+
+def _flags(case: Case, now: datetime) -> Case:
+    """What planner and desk are to see of the case."""
+    waits = needs_visit(case)
+    case = _told(_flag(case, "needs_visit_since", waits, now), "plan_from", plan_from(case) if waits else None)
+    why = review_reason(case)
+    return _told(_flag(case, "review_since", why is not None, now), "review_reason", why)
+
+
+def _told(case: Case, name: str, value: str | None) -> Case:
+    if case.get(name) == value:
+        return case
+    return _without(case, name) if value is None else _with(case, **{name: str(value)})
 
 
 def _flag(case: Case, name: str, up: bool, now: datetime) -> Case:

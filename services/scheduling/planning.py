@@ -2,24 +2,27 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
-from pelangi.chassis.clock import Clock
+from pelangi.chassis.clock import Clock, local_date
 from pelangi.chassis.ids import random_claim, random_id
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
+from services.scheduling.agenda import AT_ONCE, asked_reason, errands_of, items_to_visit, place_keys, terms_of, usable
 from services.scheduling.booking import Booker
-from services.scheduling.case import Case, Item, Slot, items_to_visit, open_visit, wanted
+from services.scheduling.calendar import HORIZON
+from services.scheduling.case import Case, Slot, held, open_visit, wanted
+from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
 from services.scheduling.days import DayVisit, book
 from services.scheduling.metrics import CAPPED, NO_DAY, WAITING
+from services.scheduling.minutes import minutes_for, most_minutes, share_of
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Horizon, Planner
 from services.scheduling.planner.priority import order
-from services.scheduling.reference import Reference, read_reference, service_minutes
+from services.scheduling.reference import Reference, read_reference
 from services.scheduling.store import read_days, waiting
 
 log = logging.getLogger(__name__)
@@ -29,22 +32,23 @@ RANGE = 40
 """How many days are read at once: a batch seldom needs a second range."""
 RETRY_S = 60.0
 """A request that no day had room for is looked at again after so long."""
+LOOK_AHEAD = timedelta(weeks=HORIZON // 5)
+"""For whom a visit is of use only later than this: not yet. The horizon, counted in working days, never ends before."""
 
 
-def minutes_for(items: Sequence[Item], details: dict[str, Any]) -> int:
-    """Time on site: per service and person, three times as long for who is slow to serve (DOMAIN.md §2.2)."""
-    table = service_minutes()
-    slow = {p["ref"] for p in details["persons"] if set(p["needs"]) & set(table.slow_needs)}
-    minutes: dict[str, int] = {str(kind): m for kind, m in table.minutes.items()}
-    return sum(minutes[i["service_kind"]] * (table.slow_factor if i["person_ref"] in slow else 1) for i in items)
+def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], str] = random_id) -> Ask:
+    """What a case asks of the planner: a new visit, or a new place for the one it has.
 
-
-def ask_for(case: Case, reference: Reference, *, new_id: Callable[[], str] = random_id) -> Ask:
-    """What a case asks of the planner: a new visit, or a new place for the one it has."""
+    `on`: the first date that a visit may have. Items of no use by then are left out, unless there are no others: then the ask is
+    for the date from which they are. Of a list that needs more than a day, as many persons as fit.
+    """
     details, visit = case["details"], open_visit(case)
-    place, items = details["place"], items_to_visit(case)
+    place, all_items = details["place"], items_to_visit(case)
     kind = place["visit_kind"]
+    earliest = max(on.isoformat(), min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE))
+    items = share_of(usable(all_items, earliest), details, most_minutes(kind, reference))
     deadline = details.get("deadline")
+    keys = tuple(place_keys(place))
     return Ask(
         request_id=case["_id"],
         placement_id=random_claim(),
@@ -54,12 +58,15 @@ def ask_for(case: Case, reference: Reference, *, new_id: Callable[[], str] = ran
         point=reference.points.of(place["village_code"]) if kind in PUBLIC_PLACE_KINDS else None,
         minutes=minutes_for(items, details),
         items=items,
-        joins=visit is None and kind in PUBLIC_PLACE_KINDS,
+        joins=visit is None and (kind in PUBLIC_PLACE_KINDS or bool(keys)),
         move=visit is not None,
+        reason=asked_reason(case, items),
         visit_version=visit["version"] + 2 if visit else 1,  # as in ask_to_move
         refused=frozenset(v["visit_id"] for v in case.get("visits", [])),
-        availability=_availability(details),
+        availability=availability_of(details),
         deadline=date.fromisoformat(deadline["date"]) if deadline else None,
+        earliest=date.fromisoformat(earliest) if earliest > on.isoformat() else None,
+        place_keys=keys,
     )
 
 
@@ -76,6 +83,7 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int) -> Ask:
         items=(),
         block=visit["end"] - visit["start"],
         move=True,
+        place_keys=tuple(visit.get("place_keys", ())),
         visit_version=visit["version"] + 2,  # one for the move, one for the visit that the new day opens
     )
 
@@ -92,20 +100,24 @@ class Outlook:
         """From the next working day on."""
         return cls(days, Horizon(list(reference.calendar.upcoming(now))))
 
+    @property
+    def first(self) -> date:
+        """The first date that a visit may have."""
+        return self.horizon.dates[0]
+
     async def choose(self, planner: Planner, ask: Ask, reference: Reference) -> Slot | None:
         """The planner's slot among all days of the horizon; None where none has room."""
         while True:
             slot = planner.choose(ask, self.horizon, reference)
-            if slot or not await self.read_on():
+            if slot or not await self.read_on(ask.earliest):
                 return slot
 
-    async def read_on(self) -> bool:
-        """Read one more range; whether there was one."""
-        horizon = self.horizon
-        dates = horizon.dates[horizon.read : horizon.read + RANGE]
+    async def read_on(self, earliest: date | None = None) -> bool:
+        """Read one more range, from a date on; whether there was one."""
+        dates = self.horizon.unread(earliest, RANGE)
         if dates:
-            horizon.days.update(await read_days(self.days, dates))
-            horizon.read += len(dates)
+            self.horizon.days.update(await read_days(self.days, dates))
+            self.horizon.read.update(dates)
         return bool(dates)
 
 
@@ -131,35 +143,89 @@ class Round:
         """Place the next batch; how many got a place or have to wait for one. A handful of commands, however many requests."""
         now = self.clock.now()
         self._not_before = {i: at for i, at in self._not_before.items() if at > time.monotonic()}
-        found = await waiting(self.cases, without=self._not_before)
+        found = await waiting(self.cases, until=local_date(now) + LOOK_AHEAD, without=self._not_before)
         WAITING.set(len(found) + len(self._not_before))
         ready = [c for c in found if wanted(c) is None]
         if not ready:
             return 0
         batch = sorted(ready, key=lambda c: order(c, now))[:BATCH]
         reference = await read_reference(self.reference)
-        slots = await self._choose(batch, reference, now)
-        placed = await self.booker.place(slots, reference, {c["_id"]: c for c in batch if _has(slots, c)}) if slots else set()
-        return len(placed) + sum(c["_id"] in self._not_before for c in batch)
-
-    async def _choose(self, batch: Sequence[Case], reference: Reference, now: datetime) -> list[Slot]:
         outlook = Outlook.ahead(self.days, reference, now)
-        await outlook.read_on()
+        verdicts = await self._judge([c for c in batch if open_visit(c)], outlook.first, reference)
+        stay = {c["_id"]: c for c in batch if c["_id"] in verdicts and verdicts[c["_id"]].act is Act.STAY}
+        seen = await self._stay(stay, verdicts)
+        unclear = {c["_id"] for c in batch if open_visit(c) and c["_id"] not in verdicts}
+        others = [c for c in batch if c["_id"] not in stay and c["_id"] not in unclear]
+        slots, kept = await self._choose(others, verdicts, outlook, reference)
+        placed = await self.booker.place(slots, reference, {c["_id"]: c for c in others if _has(slots, c)}) if slots else set()
+        return len(placed) + seen + kept + sum(c["_id"] in self._not_before for c in batch)
+
+    async def _judge(self, corrected: Sequence[Case], first: date, reference: Reference) -> dict[str, Verdict]:
+        """What is to become of the visits of corrected requests."""
+        if not corrected:
+            return {}
+        dates = {c["_id"]: date.fromisoformat(visit["date"]) for c in corrected if (visit := open_visit(c))}
+        days = await read_days(self.days, sorted(set(dates.values())))
+        verdicts = {
+            c["_id"]: judge(c, day, first, reference) for c in corrected if (day := days.get(dates[c["_id"]])) is not None
+        }
+        return {request_id: verdict for request_id, verdict in verdicts.items() if verdict}
+
+    async def _stay(self, cases: Mapping[str, Case], verdicts: Mapping[str, Verdict]) -> int:
+        """The visits of these stay where they are, with the items of their verdicts; how many were settled by that."""
+        slots = [s for i, c in cases.items() if (s := _amended_slot(c, verdicts[i]))]
+        amended = await self.booker.amend(slots, cases) if slots else set()
+        amending = {s["request_id"] for s in slots}
+        await self.booker.keep([c for i, c in cases.items() if i not in amending])
+        return len(cases) - len(amending) + len(amended)
+
+    async def _choose(
+        self, batch: Sequence[Case], verdicts: Mapping[str, Verdict], outlook: Outlook, reference: Reference
+    ) -> tuple[list[Slot], int]:
+        """Slots for these; and how many visits were settled without one."""
         slots: list[Slot] = []
+        stay: list[Case] = []
+        leave: list[Case] = []
+        if batch:
+            await outlook.read_on()
         for case in batch:
-            ask = ask_for(case, reference)
-            slot = await outlook.choose(self.planner, ask, reference)
-            if slot is None:
+            verdict = verdicts.get(case["_id"])
+            if verdict and verdict.shared and verdict.act is Act.MOVE:
+                leave.append(case)
+                continue
+            ask = ask_for(case, reference, outlook.first)
+            slot = await self._slot(ask, case, outlook, reference)
+            if verdict and verdict.act is Act.PREFER and not (slot and suits(case["details"], slot["day"], *_hours(slot))):
+                stay.append(case)
+            elif verdict and verdict.shared:
+                leave.append(case)
+            elif slot is None:
                 NO_DAY.inc()
                 self._not_before[case["_id"]] = time.monotonic() + RETRY_S
                 log.warning("no day has room", extra={"request_id": case["_id"], "minutes": ask.minutes})
-                continue
-            if slot["minutes"] < ask.minutes:
-                CAPPED.inc()
-                log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})
-            take(outlook.horizon, slot, reference)
-            slots.append(slot)
-        return slots
+            else:
+                if slot["minutes"] < minutes_for(slot["items"], case["details"]):
+                    CAPPED.inc()
+                    log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})
+                take(outlook.horizon, slot, reference)
+                slots.append(_known(slot, case))
+        await self.booker.leave(leave)
+        return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
+
+    async def _slot(self, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot | None:
+        """The planner's slot; with the items too that were left out only because an earlier date was hoped for."""
+        slot = await outlook.choose(self.planner, ask, reference)
+        if slot is None:
+            return None
+        details = case["details"]
+        more = [i for i in usable(items_to_visit(case), slot["day"]) if i not in ask.items]
+        items = [*ask.items, *more]
+        if not any("not_before" in i for i in more) or minutes_for(items, details) > most_minutes(ask.visit_kind, reference):
+            return slot
+        on = date.fromisoformat(slot["day"])
+        all_in_one = replace(ask, items=items, minutes=minutes_for(items, details), earliest=on)
+        together = self.planner.choose(all_in_one, outlook.horizon, reference)
+        return together if together and together["day"] == slot["day"] else slot
 
 
 def take(horizon: Horizon, slot: Slot, reference: Reference) -> None:
@@ -174,10 +240,27 @@ def _has(slots: Sequence[Slot], case: Case) -> bool:
     return any(s["request_id"] == case["_id"] for s in slots)
 
 
-def _availability(details: dict[str, Any]) -> tuple[tuple[int, int, int], ...]:
-    return tuple((a["weekday"], _minute(a["start"]), _minute(a["end"])) for a in details.get("availability", []))
+def _known(slot: Slot, case: Case) -> Slot:
+    """The slot with what the request was when it was chosen."""
+    return {**slot, "asked": slot["reason"], "terms": terms_of(case), "errands": errands_of(case)}
 
 
-def _minute(text: str) -> int:
-    hour, minute = text.split(":")[:2]
-    return int(hour) * 60 + int(minute)
+def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
+    """The slot that the case holds, with other items; None where they are the same."""
+    slot = held(case)
+    assert slot is not None, "a visit that has not started is held"
+    details = case["details"]
+    now: Slot = {
+        **slot,
+        "items": list(verdict.items),
+        "minutes": verdict.minutes,
+        "place_keys": place_keys(details["place"]),
+        "terms": terms_of(case),
+        "errands": errands_of(case),
+    }
+    same = all(now[k] == slot.get(k) for k in ("items", "minutes", "place_keys"))
+    return None if same else now
+
+
+def _hours(slot: Slot) -> tuple[int, int]:
+    return slot["start"], slot["end"]

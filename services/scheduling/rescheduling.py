@@ -19,14 +19,25 @@ async def find_slot(days: Collection, day: Day, visit_id: str, *, on: date | Non
 
     Raises Problem: 422 the date is past, no working day, too far or the same; 409 `full` there is no room.
     """
+    useful = _of_use(day, visit_id)
     if on is not None:
         _check(on, day, reference, now)
-    dates = [on] if on else [d for d in reference.calendar.upcoming(now) if d.isoformat() > day["_id"]]
+        if on.isoformat() < useful:
+            raise invalid([FieldError("#/date", "too_early", "Terlalu dini untuk layanan ini. / Too early for these services.")])
+    dates = (
+        [on] if on else [d for d in reference.calendar.upcoming(now) if d.isoformat() > day["_id"] and d.isoformat() >= useful]
+    )
     ask = ask_to_move(visit_id, day["visits"][visit_id], used_minutes(day, visit_id))
     slot = await Outlook(days, Horizon(dates)).choose(FirstFit(), ask, reference)
     if slot is None:
         raise Problem(409, "full", "Tidak ada tempat lagi. / There is no room.")
     return slot
+
+
+def _of_use(day: Day, visit_id: str) -> str:
+    """The first date on which the visit can serve all its items."""
+    members = day["visits"][visit_id]["members"].values()
+    return max((i.get("not_before", "") for m in members for i in m["items"]), default="")
 
 
 def _check(on: date, day: Day, reference: Reference, now: datetime) -> None:

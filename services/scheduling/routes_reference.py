@@ -62,6 +62,6 @@ def add_plans(router: APIRouter, runtime: Runtime) -> None:
     async def get_plan(on: date) -> Response:
         """Teams, visits, order, times, travel; and who is not placed, and why."""
         day = cast(Day | None, await work.days.get(on.isoformat()))
-        waiting = [(c["_id"], "WAITING") for c in await store.waiting(runtime.cases)]
-        review = [(c["_id"], "REVIEW") for c in await store.in_review(runtime.cases)]
-        return JSONResponse(views.plan(on, day, await read_reference(work.reference), [*review, *waiting]))
+        waiting = await store.waiting(runtime.cases, until=date.max)
+        not_placed = views.not_placed(waiting, await store.in_review(runtime.cases))
+        return JSONResponse(views.plan(on, day, await read_reference(work.reference), not_placed))

@@ -10,8 +10,9 @@ from pelangi.chassis.commands import Answer, Command, execute
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.web import FieldError, Problem, idempotency_key, invalid, not_found, read_body, validate
 from services.scheduling import model, views
+from services.scheduling.agenda import items_to_visit
 from services.scheduling.bodies import AnotherVisit, documented
-from services.scheduling.case import Case, is_plannable, items_to_visit, live_items, open_visit
+from services.scheduling.case import Case, is_plannable, live_items, open_visit
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planning import Outlook, ask_for
 from services.scheduling.reference import read_reference
@@ -34,9 +35,10 @@ def add_requests(router: APIRouter, runtime: Runtime) -> None:
         if not is_plannable(case) or not items_to_visit(case):
             return JSONResponse({"request_id": case["_id"], "windows": []})
         reference = await read_reference(work.reference)
-        outlook, planner, ask = Outlook.ahead(work.days, reference, clock.now()), FirstFit(), ask_for(case, reference)
+        outlook, planner = Outlook.ahead(work.days, reference, clock.now()), FirstFit()
+        ask = ask_for(case, reference, outlook.first)
         slots = planner.proposals(ask, outlook.horizon, reference, count)
-        while len(slots) < count and await outlook.read_on():
+        while len(slots) < count and await outlook.read_on(ask.earliest):
             slots = planner.proposals(ask, outlook.horizon, reference, count)
         return JSONResponse({"request_id": case["_id"], "windows": [views.proposal(s) for s in slots]})
 
@@ -70,9 +72,11 @@ def _asked_again(case: Case, body: AnotherVisit, now: Any) -> Case:
     if unknown:
         raise invalid(unknown)
     visit = open_visit(case)
-    if visit and {i["item_id"] for i in visit["items"]} & set(body.items):
+    ahead = {i["item_id"] for i in visit["items"]} if visit else set()
+    wanted = [i for i in body.items if i not in ahead]
+    if not wanted:
         raise Problem(409, "state", "Sudah ada kunjungan. / A visit is planned for it already.")
-    return model.ask_again(case, list(body.items), now)
+    return model.ask_again(case, wanted, body.reason, now)
 
 
 async def _read(runtime: Runtime, request_id: UUID) -> Case:

@@ -39,8 +39,10 @@ class Spreader:
     async def all(self) -> tuple[int, list[Exception]]:
         """Finish what others began; how many visits that were, and why others could not be."""
         count, failures = 0, list[Exception]()
-        for day in await unspread_days(self.days):
-            for visit_id in day["unspread"]:
+        after = ""
+        while days := await unspread_days(self.days, after=after):
+            after = days[-1]["_id"]
+            for day, visit_id in ((d, v) for d in days for v in d["unspread"]):
                 try:
                     await self.visit(day, visit_id)
                     count += 1
@@ -113,7 +115,8 @@ def _is_behind(case: Case, visit_id: str, visit: DayVisit) -> bool:
 def _member_slot(case: Case, visit: DayVisit, day: Day) -> Slot:
     """One member's share of the place that the visit moves to."""
     old = held(case)
-    assert old is not None, "a visit that has not started is held"
+    mine = find_visit(case, old["visit_id"]) if old else None
+    assert old is not None and mine is not None, "a visit that has not started is held"
     booking = day["bookings"].get(old["placement_id"])
     return {
         **visit["moved_to"],
@@ -122,4 +125,7 @@ def _member_slot(case: Case, visit: DayVisit, day: Day) -> Slot:
         "items": old["items"],
         "minutes": booking["minutes"] if booking else old["minutes"],
         "reason": visit.get("reason"),
+        "asked": mine.get("asked"),
+        "terms": mine.get("terms"),
+        "errands": mine.get("errands"),
     }

@@ -29,17 +29,26 @@ INDEXES = (
 )
 
 
-async def waiting(cases: Collection, *, without: Iterable[str] = ()) -> list[Case]:
-    """Requests that need a date, those that wait longest first; `without` these, so that they keep no place from the others."""
+async def waiting(cases: Collection, *, until: date, without: Iterable[str] = ()) -> list[Case]:
+    """Requests that need a date, those that wait longest first; not those for which a visit is of use only after `until`.
+
+    `without` these, so that they keep no place from the others.
+    """
     others = {"_id": {"$nin": ids}} if (ids := sorted(without)) else {}
-    found = await cases.find({"needs_visit_since": {"$exists": True}, **others}, sort=[("needs_visit_since", 1)], limit=MOST)
+    due = {"needs_visit_since": {"$exists": True}, "plan_from": {"$lte": until.isoformat()}}
+    found = await cases.find({**due, **others}, sort=[("needs_visit_since", 1)], limit=MOST)
     return cast(list[Case], found)
 
 
 async def in_review(cases: Collection) -> list[Case]:
-    """Requests of which a human must say how they go on."""
-    found = await cases.find({"review_since": {"$exists": True}}, sort=[("review_since", 1)], limit=MOST, fields=["review_since"])
-    return cast(list[Case], found)
+    """Requests of which a human must say how they go on, with the reason."""
+    here = {"review_since": {"$exists": True}}
+    return cast(list[Case], await cases.find(here, sort=[("review_since", 1)], limit=MOST, fields=["review_reason"]))
+
+
+async def count_reviews(cases: Collection, reason: str) -> int:
+    """How many requests wait for a human for this reason."""
+    return await cases.count({"review_since": {"$exists": True}, "review_reason": reason})
 
 
 async def stuck_bookings(cases: Collection, before: datetime) -> list[Case]:
@@ -75,6 +84,7 @@ async def days_of_visit(days: Collection, visit_id: str) -> list[Day]:
     return cast(list[Day], await days.find({"visit_ids": visit_id}))
 
 
-async def unspread_days(days: Collection) -> list[Day]:
-    """Days with visits whose members' cases have not all followed."""
-    return cast(list[Day], await days.find({"unspread": {"$exists": True}}, limit=50))
+async def unspread_days(days: Collection, *, after: str = "", limit: int = 50) -> list[Day]:
+    """Days with visits whose members' cases have not all followed, in order; `after`: the last one seen."""
+    behind = {"unspread": {"$exists": True}, "_id": {"$gt": after}}
+    return cast(list[Day], await days.find(behind, sort=[("_id", 1)], limit=limit))

@@ -6,9 +6,18 @@ from typing import Any
 
 from pelangi.contracts.codes import VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
+from services.scheduling.agenda import (
+    failed_attempts,
+    in_review,
+    is_corrected,
+    items_to_visit,
+    needs_visit,
+    plan_from,
+    review_reason,
+)
 from services.scheduling.announce import place_of, window
 from services.scheduling.calendar import moment
-from services.scheduling.case import Case, CaseVisit, Slot, failed_attempts, find_visit, in_review, is_over, needs_visit
+from services.scheduling.case import OPEN_VISIT, Case, CaseVisit, Slot, find_visit, is_over
 from services.scheduling.days import MOVED, VACATED, Day, DayVisit
 from services.scheduling.reference import Reference
 
@@ -26,7 +35,17 @@ def visit(day: Day, visit_id: str, cases: Mapping[str, Case]) -> dict[str, Any]:
         "window": _window(day["_id"], v["start"], v["end"]),
         "place": _place(visit_id, v, cases),
         "reason": v.get("reason"),
-        "members": [{"request_id": r, "items": [_plain(i) for i in m["items"]]} for r, m in v["members"].items()],
+        "corrections": any(_corrected(visit_id, cases.get(r)) for r in v["members"]),
+        "members": [
+            {
+                "request_id": r,
+                "items": [_plain(i) for i in m["items"]],
+                "reason": m.get("reason"),
+                "cancelled": m.get("gone", False),
+                "corrected": _corrected(visit_id, cases.get(r)),
+            }
+            for r, m in v["members"].items()
+        ],
         "items": [
             {
                 "item_id": i["item_id"],
@@ -48,7 +67,10 @@ def request(case: Case) -> dict[str, Any]:
         "closed": is_over(case),
         "needs_visit": needs_visit(case),
         "failed_attempts": failed_attempts(case),
-        "review": in_review(case) and not is_over(case),
+        "review": bool(in_review(case)),
+        "review_reason": review_reason(case),
+        "review_items": in_review(case),
+        "not_before": (plan_from(case) or None) if needs_visit(case) and items_to_visit(case) else None,
         "visits": [_visit_of_request(v) for v in case.get("visits", [])],
     }
 
@@ -58,7 +80,7 @@ def proposal(slot: Slot) -> dict[str, Any]:
     return {"date": slot["day"], "team_id": slot["team_id"], "window": _window(slot["day"], slot["start"], slot["end"])}
 
 
-def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A day's plan: who goes where in which order, and who has no date, and why."""
     visits = sorted((day or {}).get("visits", {}).items(), key=lambda pair: pair[1]["start"])
     standing = [(visit_id, v) for visit_id, v in visits if v["status"] not in VACATED]
@@ -70,8 +92,25 @@ def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[t
         "teams": [
             {"team_id": t, "visits": [_planned(on, i, v, reference) for i, v in standing if v["team_id"] == t]} for t in teams
         ],
-        "not_placed": [{"request_id": r, "reason": why} for r, why in not_placed],
+        "not_placed": list(not_placed),
     }
+
+
+def not_placed(waiting: Sequence[Case], review: Sequence[Case]) -> list[dict[str, Any]]:
+    """Who has no date, and why: a human must look first, no date was found yet, or a visit is of no use before a date."""
+    looked_at = [{"request_id": c["_id"], "reason": "REVIEW", "review_reason": c.get("review_reason")} for c in review]
+    return looked_at + [_waits(c) for c in waiting]
+
+
+def _waits(case: Case) -> dict[str, Any]:
+    later = case.get("plan_from")
+    return {"request_id": case["_id"], "reason": "NOT_BEFORE" if later else "WAITING", **({"not_before": later} if later else {})}
+
+
+def _corrected(visit_id: str, case: Case | None) -> bool:
+    """Whether something of the request is other than the visit takes into account: for the team to see."""
+    mine = find_visit(case, visit_id) if case else None
+    return case is not None and mine is not None and mine["status"] in OPEN_VISIT and is_corrected(case, mine)
 
 
 def _planned(on: date, visit_id: str, v: DayVisit, reference: Reference) -> dict[str, Any]:
@@ -107,6 +146,7 @@ def _visit_of_request(v: CaseVisit) -> dict[str, Any]:
             for i in v["items"]
         ],
         "reason": v["reason"],
+        "asked": v.get("asked"),
     }
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pelangi.chassis.locks import Locks
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Collection
+from services.scheduling.agenda import Review
 from services.scheduling.booking import Booker
+from services.scheduling.metrics import IN_REVIEW
 from services.scheduling.planning import Round
 from services.scheduling.reference import REFERENCE, read_reference
 from services.scheduling.spreading import Spreader
-from services.scheduling.store import DAYS
+from services.scheduling.store import DAYS, count_reviews
 from services.scheduling.sweeper import Sweeper
 
 
@@ -48,9 +50,14 @@ class Work:
         A visit that cannot be spread keeps nothing else; its failure is raised at the end, so that the timer counts it.
         """
         spread, failures = await self.spreader.all()
-        resumed = await self.booker.resume(await read_reference(self.reference))
+        resumed, unfinished = await self.booker.resume(await read_reference(self.reference))
         released = await self.booker.release()
         if spread or resumed or released:
             self.runtime.written.set()
-        if failures:
+        if failures := [*failures, *unfinished]:
             raise failures[0]
+
+    async def reviews(self) -> None:
+        """Show how many requests wait for a human."""
+        for reason in Review:
+            IN_REVIEW.labels(reason).set(await count_reviews(self.runtime.cases, reason))

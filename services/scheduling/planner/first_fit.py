@@ -22,7 +22,7 @@ class FirstFit:
 
     def choose(self, ask: Ask, horizon: Horizon, reference: Reference) -> Slot | None:
         """The first slot with room; within `PATIENCE` dates of it, and before the deadline, rather one in the availability."""
-        dates = horizon.loaded()
+        dates = horizon.loaded(ask.earliest)
         for at, on in enumerate(dates):
             first = next(self._slots(ask, on, [WHOLE_DAY], horizon, reference), None)
             if first is None:
@@ -34,7 +34,8 @@ class FirstFit:
 
     def proposals(self, ask: Ask, horizon: Horizon, reference: Reference, count: int) -> list[Slot]:
         """The first slots of the first `count` dates with room."""
-        slots = (next(self._slots(ask, d, [*_hours(ask, d), WHOLE_DAY], horizon, reference), None) for d in horizon.loaded())
+        dates = horizon.loaded(ask.earliest)
+        slots = (next(self._slots(ask, d, [*_hours(ask, d), WHOLE_DAY], horizon, reference), None) for d in dates)
         return list(islice((s for s in slots if s), count))
 
     def _slots(self, ask: Ask, on: date, hours: list[tuple[int, int]], horizon: Horizon, reference: Reference) -> Iterator[Slot]:
@@ -84,6 +85,7 @@ def _slot(  # noqa: PLR0917 - internal
         "move": ask.move,
         "reason": ask.reason,
         "visit_version": ask.visit_version,
+        "place_keys": list(ask.place_keys),
     }
 
 

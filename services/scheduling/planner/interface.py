@@ -1,8 +1,10 @@
 """What a planner is asked and what it answers. Pure: the days are given to it, ids too."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from services.scheduling.case import Item, Slot
@@ -16,6 +18,7 @@ class Ask:
 
     refused: visits that it may not join, having been in them. block: least length of a new visit. move: it takes its visit along.
     availability: (ISO weekday, from, to) in minutes of the day; a preference only. deadline: not left for a preference.
+    earliest: no date before. place_keys: an institution by which others of the same place are recognised.
     """
 
     request_id: str
@@ -34,22 +37,31 @@ class Ask:
     refused: frozenset[str] = frozenset()
     availability: tuple[tuple[int, int, int], ...] = ()
     deadline: date | None = None
+    earliest: date | None = None
+    place_keys: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Horizon:
-    """The dates a visit may be on, in order, and those of their days that were read. A date not in `days` is an empty day."""
+    """The dates a visit may be on, in order, and the days of those that were read. A date read but not in `days` is empty."""
 
     dates: Sequence[date]
     days: dict[date, Day] = field(default_factory=dict)
-    read: int = 0
+    read: set[date] = field(default_factory=set)
 
     def day(self, on: date) -> Day:
         return self.days.get(on) or {"_id": on.isoformat(), "version": 0}
 
-    def loaded(self) -> Sequence[date]:
-        """The dates whose days are known."""
-        return self.dates[: self.read]
+    def loaded(self, earliest: date | None = None) -> Sequence[date]:
+        """The dates whose days are known, from one on without a gap."""
+        return list(takewhile(self.read.__contains__, self.dates[self.at(earliest) :]))
+
+    def unread(self, earliest: date | None, count: int) -> Sequence[date]:
+        """The next dates from one on whose days are not known."""
+        return list(islice((d for d in self.dates[self.at(earliest) :] if d not in self.read), count))
+
+    def at(self, earliest: date | None) -> int:
+        return bisect_left(self.dates, earliest) if earliest else 0
 
 
 class Planner(Protocol):

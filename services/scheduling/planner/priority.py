@@ -10,7 +10,8 @@ from typing import Any
 
 from pelangi.chassis.clock import local_date
 from pelangi.contracts.codes import DeadlineReason, Need, VisitKind, VulnerabilityCategory
-from services.scheduling.case import Case, failed_attempts
+from services.scheduling.agenda import failed_attempts
+from services.scheduling.case import Case
 
 LIFE_CRITICAL = 100
 DISASTER = 80

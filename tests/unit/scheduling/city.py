@@ -1,6 +1,6 @@
 """Made-up requests, and a scheduling service without servers: its workers and routes over a store in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -20,6 +20,7 @@ from pelangi.contracts.codes import (
     RequestStatus,
     ServiceKind,
     VisitKind,
+    VulnerabilityCategory,
 )
 from pelangi.contracts.events import ItemClosed, PublicRequest, RequestClosed, RequestCreated, decode
 from pelangi.contracts.request import RequestPlace
@@ -90,20 +91,29 @@ def details(
     status: RequestStatus = RequestStatus.ACCEPTED,
     withdrawn: Sequence[int] = (),
     needs: Sequence[str] = (),
+    categories: Sequence[VulnerabilityCategory] = (),
+    not_before: Mapping[int, date] | None = None,
     **planning: Any,
 ) -> Fact[Any]:
-    """The snapshot of request `n`: items numbered 1000 n + their position, all persons alike."""
+    """The snapshot of request `n`: items numbered 1000 n + their position, all persons alike. not_before: by position."""
+    later = not_before or {}
     refs = [str(p + 1) for p in range(persons)]
     pairs = [(ref, kind) for ref in refs for kind in kinds]
     items = [
-        PlanningItem(item_id=item_id(1000 * n + at), person_ref=ref, service_kind=kind, withdrawn=at in withdrawn)
+        PlanningItem(
+            item_id=item_id(1000 * n + at),
+            person_ref=ref,
+            service_kind=kind,
+            withdrawn=at in withdrawn,
+            not_before=later.get(at),
+        )
         for at, (ref, kind) in enumerate(pairs)
     ]
     part = Planning(
         **{
             "filled_at": NOW - timedelta(days=1),
             "place": RequestPlace(visit_kind=visit_kind, village_code=village, address="Jalan Karangan 1"),
-            "persons": [PlanningPerson(ref=ref, categories=[], needs=list(needs)) for ref in refs],
+            "persons": [PlanningPerson(ref=ref, categories=list(categories), needs=list(needs)) for ref in refs],
             "items": items,
             "companion": None,
             "availability": [],
@@ -175,6 +185,16 @@ class City:
         await self.work.finish()
         await self.work.planner()
         await self.work.finish()
+
+    async def request(self, n: int = 1) -> Any:
+        """A request as the desk sees it."""
+        assert self.http is not None
+        return (await self.http.get(f"/v1/requests/{request_id(n)}")).json()
+
+    async def ask(self, items: Sequence[int], reason: str, n: int = 1) -> httpx.Response:
+        """The desk asks another visit for the items at these positions."""
+        body = {"items": [item_id(1000 * n + at) for at in items], "reason": reason}
+        return await self.post(f"/v1/requests/{request_id(n)}/visits", body)
 
     async def case(self, n: int = 1) -> Any:
         return await self.runtime.cases.get(request_id(n))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pelangi.chassis.case import Change, Fact, stub
 from pelangi.contracts.codes import ItemOutcome, RequestStatus, VisitKind
 from services.scheduling import model
-from services.scheduling.case import Case, Slot, items_to_visit
+from services.scheduling.agenda import items_to_visit
+from services.scheduling.case import Case, Slot
 from services.scheduling.model import Seen
 from tests.unit.scheduling.city import (
     NOW,

@@ -2,12 +2,16 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from pelangi.contracts.codes import RequestStatus, ServiceKind, VisitKind
 from pelangi.contracts.encryption import KeyRing
 from pelangi.contracts.sealing import visits_opener
 from pelangi.contracts.topics import VISIT_DETAILS, VISIT_SCHEDULED
+from services.scheduling import minutes
 from services.scheduling.announce import render_visits
 from services.scheduling.days import used_minutes
+from services.scheduling.reference import service_minutes
 from tests.unit.scheduling.city import (
     OTHER_VILLAGE,
     TOMORROW,
@@ -121,9 +125,7 @@ async def test_a_correction_parts_from_a_shared_visit(city: City) -> None:
     await city.run()
     assert await city.scheduled(1) == [("SCHEDULED", 1), ("CANCELLED", 2), ("SCHEDULED", 1)]
     assert await city.scheduled(2) == [("SCHEDULED", 1)]
-    assert (await city.shown(2))["members"] == [
-        {"request_id": request_id(2), "items": (await city.shown(2))["members"][0]["items"]}
-    ]
+    assert [m["request_id"] for m in (await city.shown(2))["members"]] == [request_id(2)]
 
 
 async def test_erasure_ends_in_a_tombstone(city: City) -> None:
@@ -141,11 +143,14 @@ async def test_erasure_ends_in_a_tombstone(city: City) -> None:
     assert "details" not in await city.case()
 
 
-async def test_more_than_a_day_gets_a_whole_one(city: City) -> None:
-    await city.fold(details(persons=100, visit_kind=VisitKind.INSTITUTION))
+async def test_one_item_longer_than_a_day_gets_a_whole_one(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = service_minutes()
+    longer = table.model_copy(update={"minutes": {**table.minutes, ServiceKind.BIRTH_CERT: 240}})
+    monkeypatch.setattr(minutes, "service_minutes", lambda: longer)
+    await city.fold(details(kinds=[ServiceKind.BIRTH_CERT, ServiceKind.KIA], needs=["BEDRIDDEN"]))
     await city.run()
     visit = await city.visit()
-    assert (visit["start"], visit["end"]) == (8 * 60 + 15, 15 * 60)
+    assert (visit["start"], visit["end"], len(visit["items"])) == (8 * 60 + 15, 15 * 60, 1)
 
 
 async def test_availability_is_kept_where_it_costs_little(city: City) -> None:

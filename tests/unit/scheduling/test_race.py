@@ -12,14 +12,15 @@ from pelangi.chassis.service import Runtime
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection, Document, Store
 from pelangi.contracts.codes import VisitKind
+from services.scheduling.agenda import items_to_visit
 from services.scheduling.app import Settings
 from services.scheduling.booking import Booker
-from services.scheduling.case import Slot, items_to_visit
+from services.scheduling.case import Slot
 from services.scheduling.reference import Reference, as_reference, defaults
 from services.scheduling.store import INDEXES, days_of_visit, stuck_bookings, to_release, unspread_days, waiting
 from services.scheduling.work import Work
 from tests.conftest import RunningDatabase
-from tests.unit.scheduling.city import NOW, FixedClock, closed, details, fold_facts, request_id
+from tests.unit.scheduling.city import NOW, TOMORROW, FixedClock, closed, details, fold_facts, request_id
 from tests.unit.scheduling.test_rules import WEDNESDAY, slot
 
 PLACES, TRIES = 10, 200
@@ -95,7 +96,7 @@ async def test_two_planners_at_once_place_everybody_once(replicas: tuple[Work, W
     stored = await cases.get_many([request_id(n) for n in range(count)])
     assert [len(c["visits"]) for c in stored.values()] == [1] * count
     assert [len(c["outbox"]) for c in stored.values()] == [2] * count
-    assert len(await waiting(cases)) == 0
+    assert len(await waiting(cases, until=TOMORROW)) == 0
     assert await replicas[0].sweeper.sweep() == 0
 
 
@@ -103,10 +104,10 @@ async def test_the_queries_on_the_real_store(replicas: tuple[Work, Work]) -> Non
     work = replicas[0]
     cases = work.runtime.cases
     await cases.insert_many([fold_facts(details(n)).document() for n in (1, 2)])
-    assert [c["_id"] for c in await waiting(cases)] == [request_id(1), request_id(2)]
-    assert [c["_id"] for c in await waiting(cases, without=[request_id(1)])] == [request_id(2)]
+    assert [c["_id"] for c in await waiting(cases, until=TOMORROW)] == [request_id(1), request_id(2)]
+    assert [c["_id"] for c in await waiting(cases, until=TOMORROW, without=[request_id(1)])] == [request_id(2)]
     await work.planner()
-    assert await waiting(cases) == []
+    assert await waiting(cases, until=TOMORROW) == []
     case = cast(Any, await cases.get(request_id(1)))
     change = fold_facts(closed(1), case=case)
     assert await cases.update(change.update())

@@ -1,0 +1,46 @@
+"""How long the team is with people, and how much of a long list fits into one visit. Pure."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from pelangi.contracts.codes import VisitKind
+from services.scheduling.case import Item
+from services.scheduling.reference import Reference, service_minutes
+
+
+def minutes_for(items: Iterable[Item], details: dict[str, Any]) -> int:
+    """Time on site: per service and person, three times as long for who is slow to serve (DOMAIN.md §2.2)."""
+    table = service_minutes()
+    slow = {p["ref"] for p in details["persons"] if set(p["needs"]) & set(table.slow_needs)}
+    minutes: dict[str, int] = {str(kind): m for kind, m in table.minutes.items()}
+    return sum(minutes[i["service_kind"]] * (table.slow_factor if i["person_ref"] in slow else 1) for i in items)
+
+
+def most_minutes(kind: str, reference: Reference) -> int:
+    """The longest visit of this kind that a team can make in a day without a break."""
+    return max((reference.calendar.longest - t.travel_minutes for t in reference.serving(VisitKind(kind))), default=0)
+
+
+def first_that_fit(items: Sequence[Item], details: dict[str, Any], most: int) -> list[Item]:
+    """As many persons' items, in the order of the list, as fit into so many minutes; nobody by halves."""
+    chosen: list[Item] = []
+    for _, group in groupby(items, key=lambda i: i["person_ref"]):
+        person = list(group)
+        if minutes_for(chosen + person, details) > most:
+            break
+        chosen += person
+    return chosen
+
+
+def share_of(items: Sequence[Item], details: dict[str, Any], most: int) -> list[Item]:
+    """What the next visit of a list does: all, or what fits into a day by person; of somebody who alone needs more, by item."""
+    if minutes_for(items, details) <= most:
+        return list(items)
+    chosen = first_that_fit(items, details, most)
+    if chosen:
+        return chosen
+    for at in range(len(items), 1, -1):
+        if minutes_for(items[:at], details) <= most:
+            return list(items[:at])
+    return list(items[:1])
