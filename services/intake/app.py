@@ -1,5 +1,6 @@
 """Intake: takes requests, answers with a receipt, knows how each stands, and closes it. The composition root."""
 
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
@@ -7,17 +8,21 @@ from fastapi import APIRouter
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from pelangi.chassis.case import Handler
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.decode import RecordDecoder
 from pelangi.chassis.running import serve
-from pelangi.chassis.service import Runtime, Service
+from pelangi.chassis.service import Runtime, Service, Timer
 from pelangi.chassis.settings import ServiceSettings, development_key, development_key_pair, key_ring
 from pelangi.contracts.codes import ServiceKind
 from pelangi.contracts.sealing import DetailsKeys, visits_opener
 from pelangi.contracts.submissions import SubmissionKeys
 from pelangi.contracts.topics import REQUEST_DETAILS, REQUEST_SUBMITTED, VISIT_DETAILS
 from services.intake.catalogue import due_on
+from services.intake.duplicates import Joiner
 from services.intake.handlers import HANDLERS
+from services.intake.matching import keyed
+from services.intake.model import Case
 from services.intake.routes import routes
 from services.intake.routes_submission_keys import submission_key_routes
 from services.intake.snapshot import render_details
@@ -58,6 +63,16 @@ def _submission_decoder(settings: Settings) -> RecordDecoder:
     return submission_decoder(namespace, settings.digest_secret.get_secret_value(), _submission_keys(settings))
 
 
+def _submission_handler(settings: Settings) -> Handler[Case]:
+    """What is filed by others is found by possible duplicates, too."""
+    secret = settings.digest_secret.get_secret_value()
+    return lambda case, fact, now: keyed(request_submitted(case, fact, now), secret)
+
+
+def _timers(runtime: Runtime) -> Sequence[Timer]:
+    return (Timer("join-duplicates", 2.0, Joiner.of(runtime).all),)
+
+
 def _routes(runtime: Runtime) -> APIRouter:
     router = routes(runtime)
     router.include_router(submission_key_routes(_submission_keys(cast(Settings, runtime.settings))))
@@ -74,11 +89,12 @@ def make() -> Service:
     )
     return Service(
         settings=settings,
-        handlers={**HANDLERS, REQUEST_SUBMITTED: request_submitted},
+        handlers={**HANDLERS, REQUEST_SUBMITTED: _submission_handler(settings)},
         routes=_routes,
         openers={VISIT_DETAILS: visits_opener(key_ring(settings.visit_keys))},
         decoders={REQUEST_SUBMITTED: _submission_decoder(settings)},
         snapshots={REQUEST_DETAILS: lambda case: render_details(case, keys)},
+        timers=_timers,
         indexes=INDEXES,
         start=_warm_up,
         ready_without_kafka=True,

@@ -38,17 +38,18 @@ def visit_details(case: Case, fact: Fact[Visits | None], now: datetime) -> Case:
 
 def document_issued(case: Case, fact: Fact[DocumentIssued], now: datetime) -> Case:
     """A document exists."""
-    return settle(_document(case, fact.data.document_id, fact.data.item_id, "issued"), now)
+    return settle(_document(case, fact.data, issued=True, edition=fact.data.edition), now)
 
 
 def document_handed_over(case: Case, fact: Fact[DocumentHandedOver], now: datetime) -> Case:
     """A document reached its person."""
-    return settle(_document(case, fact.data.document_id, fact.data.item_id, "handed_over"), now)
+    return settle(_document(case, fact.data, handed_over=True), now)
 
 
 def document_withdrawn(case: Case, fact: Fact[DocumentWithdrawn], now: datetime) -> Case:
     """A document was superseded or revoked; this counts after closing too."""
-    return settle(_document(case, fact.data.document_id, fact.data.item_id, "withdrawn"), now)
+    what = {"withdrawn": fact.data.reason, "edition": fact.data.edition, "replaced_by": fact.data.replaced_by}
+    return settle(_document(case, fact.data, **what), now)
 
 
 def item_closed(case: Case, fact: Fact[ItemClosed], now: datetime) -> Case:
@@ -56,9 +57,10 @@ def item_closed(case: Case, fact: Fact[ItemClosed], now: datetime) -> Case:
     return settle(_put(case, "closed_items", fact.data.item_id, fact.data.outcome), now)
 
 
-def _document(case: Case, document_id: str, item_id: str, what: str) -> Case:
-    known = case.get("documents", {}).get(document_id, {})
-    return _put(case, "documents", document_id, {**known, "item_id": item_id, what: True})
+def _document(case: Case, data: DocumentIssued | DocumentHandedOver | DocumentWithdrawn, **what: Any) -> Case:
+    known = case.get("documents", {}).get(data.document_id, {})
+    document = {**known, "item_id": data.item_id, "document_kind": data.document_kind, **what}
+    return _put(case, "documents", data.document_id, document)
 
 
 def _put(case: Case, field: str, key: str, value: Any) -> Case:

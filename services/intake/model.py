@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from pelangi.chassis.case import BaseCase, emit, mark
 from pelangi.chassis.clock import local_date
@@ -18,19 +18,36 @@ from pelangi.contracts.codes import (
 )
 from pelangi.contracts.events import RequestClosed, RequestCreated
 from pelangi.contracts.public import public_area_code, public_requester_kind, public_service_kind
-from pelangi.contracts.request import RequestBody
+from pelangi.contracts.request import Person, RequestBody
 from pelangi.contracts.topics import REQUEST_DETAILS
 from services.intake import rules
 from services.intake.catalogue import due_on
 
 
 class Item(TypedDict):
-    """One service for one person."""
+    """One service for one person. withdrawn: a death or a correction ended it, whatever issuance says of it later."""
 
     item_id: str
     person_ref: str
     service_kind: str
     missing: list[dict[str, str]]
+    withdrawn: NotRequired[bool]
+
+
+class Also(TypedDict):
+    """Who asked in a request that was closed as a duplicate of this one: told of its progress too."""
+
+    receipt_code: str
+    requester_kind: str
+    requester: dict[str, Any]
+    channel: str
+
+
+class Heading(TypedDict):
+    """This request is about to be closed as a duplicate of `to`; `claim` is the one who is at it (see `duplicates`)."""
+
+    to: str
+    claim: str
 
 
 class Closing(TypedDict):
@@ -45,7 +62,9 @@ class Case(BaseCase, total=False):
     """What intake knows of a request. `body` is as received; the rest of the first block is fixed at receipt.
 
     content_version: the version at which what others see of it (body, status) last changed; its ETag and snapshot version.
-    visits, visited, closed_items: facts by id, newest only. status is derived from them (`derive_status`).
+    visits, visited, closed_items, documents: facts by id, newest only. status is derived from them (`derive_status`).
+    deceased: day of death (or None) by person ref. match_keys: keyed digests by which a request about the same person is found.
+    duplicate_of, to_join_since, also, heading: see `duplicates`.
     """
 
     body: dict[str, Any]
@@ -68,6 +87,13 @@ class Case(BaseCase, total=False):
     withdrawal_reason: str | None
     status: str
 
+    deceased: dict[str, str | None]
+    match_keys: list[str]
+    duplicate_of: str
+    to_join_since: datetime
+    also: dict[str, Also]
+    heading: Heading
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:
@@ -79,32 +105,61 @@ class Draws:
 
 def submit(case: Case, body: RequestBody, draws: Draws, now: datetime) -> Case:
     """A received request: its request-created, its first snapshot, and its closing at once where it is outside the city."""
-    pairs = [(p, s) for p in body.persons for s in p.services]
-    missing = {p.ref: [asdict(m) for m in rules.missing(body, p)] for p in body.persons}
-    items: list[Item] = [
-        {"item_id": item_id, "person_ref": str(p.ref), "service_kind": s, "missing": missing[p.ref]}
-        for item_id, (p, s) in zip(draws.item_ids, pairs, strict=False)
+    items = [
+        new_item(body, p, s, item_id, local_date(now))
+        for item_id, (p, s) in zip(draws.item_ids, ((p, s) for p in body.persons for s in p.services), strict=False)
     ]
-    due = due_on(local_date(now), [s for _, s in pairs])
     received = cast(
         Case,
         {
             **case,
-            "body": body.model_dump(mode="json"),
             "receipt_code": draws.receipt_code,
             "received_at": now,
             "filled_at": rules.filled_at(body, now),
-            "due_on": due.isoformat(),
-            "village_code": body.place.village_code,
             "items": items,
             "warnings": [asdict(w) for w in rules.warnings(body, now)],
-            "needs_info": not (rules.has_contact(body) or rules.has_address(body)),
         },
     )
+    received = described(received, body)
     received = emit(received, request_created(received, body))
     if not rules.in_city(body.place.village_code):
         return close(received, RequestStatus.OUT_OF_AREA, ClosingOutcome.OUT_OF_AREA, now)
     return settle(received, now)
+
+
+def new_item(body: RequestBody, person: Person, service: ServiceKind, item_id: str, today: date) -> Item:
+    """One service for one person, and what is missing for it."""
+    return {
+        "item_id": item_id,
+        "person_ref": str(person.ref),
+        "service_kind": service,
+        "missing": missing_for(body, person, service, today),
+    }
+
+
+def missing_for(body: RequestBody, person: Person, service: ServiceKind, today: date) -> list[dict[str, str]]:
+    """What is missing for one service of one person, as it is stored and shown."""
+    return [asdict(m) for m in rules.missing(body, person, service, today)]
+
+
+def described(case: Case, body: RequestBody) -> Case:
+    """The case with this body and what follows from it and the items; the time allowed counts from receipt, always."""
+    due = due_on(local_date(case["received_at"]), [ServiceKind(i["service_kind"]) for i in wanted_items(case)])
+    return cast(
+        Case,
+        {
+            **case,
+            "body": body.model_dump(mode="json"),
+            "village_code": body.place.village_code,
+            "due_on": due.isoformat(),
+            "needs_info": not (rules.has_contact(body) or rules.has_address(body)),
+        },
+    )
+
+
+def wanted_items(case: Case) -> list[Item]:
+    """The items that no death or correction has ended; all of them where none is left."""
+    return [i for i in case["items"] if not i.get("withdrawn")] or case["items"]
 
 
 def request_created(case: Case, body: RequestBody) -> RequestCreated:
@@ -120,14 +175,14 @@ def request_created(case: Case, body: RequestBody) -> RequestCreated:
         requester_kind=public_requester_kind(body.requester.kind),
         services=public_services(case),
         persons_count=len(body.persons),
-        items_count=len(case["items"]),
+        items_count=len(wanted_items(case)),
         due_on=date.fromisoformat(case["due_on"]),
     )
 
 
 def public_services(case: Case) -> list[ServiceKind]:
     """The distinct services of the request as the public may know them, in the order asked."""
-    return list(dict.fromkeys(public_service_kind(ServiceKind(i["service_kind"])) for i in case["items"]))
+    return list(dict.fromkeys(public_service_kind(ServiceKind(i["service_kind"])) for i in wanted_items(case)))
 
 
 def withdraw(case: Case, reason: str | None, now: datetime) -> Case:

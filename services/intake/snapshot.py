@@ -1,11 +1,15 @@
 """The snapshot of a request for the other services: each gets the part its work needs (CONTRACTS.md §1)."""
 
-from pelangi.contracts.codes import RequestStatus
+from collections.abc import Collection
+
+from pelangi.chassis.clock import local_date
+from pelangi.contracts.codes import RequesterKind, RequestStatus, ServiceKind
 from pelangi.contracts.events import PublicRequest, RequestDetails
 from pelangi.contracts.request import Companion, Guardian, Person, RequestBody, Requester
 from pelangi.contracts.sealing import DetailsKeys, seal_details
 from pelangi.contracts.snapshots import (
     Address,
+    Also,
     Contact,
     Identity,
     IdentityPerson,
@@ -13,7 +17,10 @@ from pelangi.contracts.snapshots import (
     PlanningItem,
     PlanningPerson,
 )
+from services.intake import eligibility
 from services.intake.model import Case, request_created
+
+CARDS = frozenset({ServiceKind.KTP_NEW, ServiceKind.KTP_REISSUE})
 
 
 def render_details(case: Case, keys: DetailsKeys) -> RequestDetails | None:
@@ -21,13 +28,27 @@ def render_details(case: Case, keys: DetailsKeys) -> RequestDetails | None:
     if "body" not in case:
         return None
     body = RequestBody.model_validate(case["body"])
-    items = [
-        PlanningItem(item_id=i["item_id"], person_ref=i["person_ref"], service_kind=i["service_kind"]) for i in case["items"]
-    ]
+    items = _items(case, body)
     public = PublicRequest(
         **request_created(case, body).model_dump(), status=RequestStatus(case["status"]), version=case["content_version"]
     )
     return seal_details(public, _planning(case, body, items), _identity(body, items), _contact(case, body), keys)
+
+
+def _items(case: Case, body: RequestBody) -> list[PlanningItem]:
+    """Ages are those at receipt: a snapshot says the same whenever it is rendered."""
+    received_on = local_date(case["received_at"])
+    card_from = {str(p.ref): eligibility.card_from(p, received_on) for p in body.persons}
+    return [
+        PlanningItem(
+            item_id=i["item_id"],
+            person_ref=i["person_ref"],
+            service_kind=i["service_kind"],
+            withdrawn=i.get("withdrawn", False),
+            not_before=card_from.get(i["person_ref"]) if i["service_kind"] in CARDS else None,
+        )
+        for i in case["items"]
+    ]
 
 
 def _planning(case: Case, body: RequestBody, items: list[PlanningItem]) -> Planning:
@@ -65,18 +86,31 @@ def _identity_person(person: Person) -> IdentityPerson:
 
 
 def _contact(case: Case, body: RequestBody) -> Contact:
+    deceased = case.get("deceased", {})
     return Contact(
         receipt_code=case["receipt_code"],
         village_code=case["village_code"],
         requester_kind=body.requester.kind,
-        requester=_address(body.requester),
-        persons=[_address(p) for p in body.persons],
+        requester=_address(body.requester, deceased=_requester_died(body, deceased)),
+        persons=[_address(p, deceased=p.ref in deceased) for p in body.persons],
         guardians=[_address(p.guardian) if p.guardian else None for p in body.persons],
         companion=_address(body.companion) if body.companion else None,
         channel=body.reach.channel,
         to=body.reach.to,
+        also=[Also.model_validate(also) for _, also in sorted(case.get("also", {}).items())],
     )
 
 
-def _address(someone: Requester | Person | Guardian | Companion) -> Address:
+def _requester_died(body: RequestBody, deceased: Collection[str]) -> bool:
+    """Who asked for themselves is one of the persons: the only one, or the one of that name."""
+    if body.requester.kind is not RequesterKind.SELF:
+        return False
+    own = body.persons if len(body.persons) == 1 else [p for p in body.persons if p.name and p.name == body.requester.name]
+    return any(p.ref in deceased for p in own)
+
+
+def _address(someone: Requester | Person | Guardian | Companion, *, deceased: bool = False) -> Address:
+    """How to reach somebody; nobody picks up the phone of the dead but their family."""
+    if deceased:
+        return Address(name=someone.name, deceased=True)
     return Address(name=someone.name, phone=someone.phone, email=someone.email)

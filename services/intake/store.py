@@ -1,6 +1,7 @@
 """The queries that are not "the request with this id"."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from pelangi.chassis.store import Collection, Document
 from pelangi.chassis.web import FieldError, invalid
 
 PAGE = 50
+MAX_ALIKE = 100
+MAX_TO_JOIN = 100
 BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 """Requests only: a stub has not been received."""
 
@@ -19,6 +22,8 @@ INDEXES = (
     Index(CASES, (("status", 1), ("received_at", -1), ("_id", -1))),
     Index(CASES, (("village_code", 1), ("received_at", -1), ("_id", -1))),
     Index(CASES, (("village_code", 1), ("status", 1), ("received_at", -1), ("_id", -1))),
+    Index(CASES, (("match_keys", 1),), {"sparse": True}),
+    Index(CASES, (("to_join_since", 1),), {"sparse": True}),
 )
 
 
@@ -26,6 +31,18 @@ async def by_receipt_code(cases: Collection, code: str) -> Document | None:
     """The request with this receipt code (without hyphens), or None."""
     found = await cases.find({"receipt_code": code}, limit=1)
     return found[0] if found else None
+
+
+async def alike(cases: Collection, match_keys: Sequence[str]) -> list[Document]:
+    """Requests that share one of these digests, the one that asks among them; at most 100."""
+    if not match_keys:
+        return []
+    return await cases.find({"match_keys": {"$in": list(match_keys)}}, limit=MAX_ALIKE)
+
+
+async def to_join(cases: Collection) -> list[Document]:
+    """Duplicates whose original is still to learn of them, oldest first."""
+    return await cases.find({"to_join_since": {"$exists": True}}, sort=[("to_join_since", 1)], limit=MAX_TO_JOIN)
 
 
 async def page(

@@ -1,6 +1,7 @@
 """The life of a request: what is decided at receipt, what its facts make of it, and how it closes."""
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from pelangi.chassis.case import Fact
 from pelangi.contracts.codes import ServiceKind
-from pelangi.contracts.topics import VISIT_DETAILS
+from pelangi.contracts.topics import DOCUMENT_HANDED_OVER, DOCUMENT_ISSUED, DOCUMENT_WITHDRAWN, VISIT_DETAILS
 from services.intake.handlers import HANDLERS
 from services.intake.model import public_services, withdraw
 from services.intake.views import receipt, tracking, whole
@@ -194,9 +195,18 @@ def test_withdrawn_wins_over_whatever_arrives_later() -> None:
 
 
 def test_documents_count_after_closing_too() -> None:
-    it = Life().submit().take(closed_item(0), closed_item(1))
-    it.take(*(fact(t, 1, document_id=uid(5), item_id=ITEMS[0]) for t in ("document-withdrawn.v1", "document-issued.v1")))
-    assert it.case["documents"] == {uid(5): {"item_id": ITEMS[0], "issued": True, "withdrawn": True}}
+    """Shown, in any order, and never a reason to open the request again."""
+    issued, handed_over = (fact(t, 1, document_id=uid(5), item_id=ITEMS[0]) for t in (DOCUMENT_ISSUED, DOCUMENT_HANDED_OVER))
+    gone = fact(DOCUMENT_WITHDRAWN, 2, document_id=uid(5), item_id=ITEMS[0], reason="SUPERSEDED", replaced_by=uid(6), edition=1)
+    closed = Life().submit().take(closed_item(0), closed_item(1))
+    shown = {"document_id": uid(5), "item_id": ITEMS[0], "document_kind": "KK", "edition": 1, "replaced_by": None}
+    it = closed.take(issued)
+    assert whole(it.case)["documents"] == [{**shown, "status": "ISSUED"}]
+    assert whole(it.take(handed_over).case)["documents"] == [{**shown, "status": "HANDED_OVER"}]
+    for order in permutations((issued, handed_over, gone)):
+        it = Life().submit().take(closed_item(0), closed_item(1), *order)
+        assert whole(it.case)["documents"] == [{**shown, "status": "SUPERSEDED", "replaced_by": uid(6)}]
+        assert (it.case["status"], it.sent.count("request-closed.v1")) == ("COMPLETED", 1)
 
 
 def test_an_unknown_status_of_a_visit_is_no_cancellation() -> None:
