@@ -6,7 +6,7 @@ and answers nothing new, while the same submission sent again lies at another of
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -37,15 +37,15 @@ _NAME = re.compile(r"[a-z_]{1,40}|[0-9]{1,3}")
 class Submission:
     """One submission as it was opened.
 
-    draws: fresh ones, in case it becomes a request. refusal: why its body could not be read at all, a code; `value` and
-    `digest` are unset then.
+    draws: fresh ones, in case it becomes a request. refusal: why its body could not be read at all, a code; the rest is unset
+    then.
     """
 
     key: str
-    draws: Draws
     refusal: str = ""
     value: Any = None
     digest: str = ""
+    draws: Draws = field(default_factory=lambda: Draws("", []))
 
 
 def decoder(namespace: UUID, digest_secret: str, keys: SubmissionKeys) -> Callable[[Record], Fact[Submission]]:
@@ -74,18 +74,17 @@ def decoder(namespace: UUID, digest_secret: str, keys: SubmissionKeys) -> Callab
 
 def _opened(keys: SubmissionKeys, token: bytes, address: Address, digest_secret: str) -> Submission:
     """Raises BrokenToken."""
-    nothing = Submission(address.key, draw_for(0))
     try:
         plain = keys.open(token, key=address.key)
     except UnknownKey:  # never waited for: a client chose it
-        return replace(nothing, refusal="unknown_key")
+        return Submission(address.key, refusal="unknown_key")
     if len(plain) > MAX_BODY_BYTES:
-        return replace(nothing, refusal="too_large")
+        return Submission(address.key, refusal="too_large")
     try:
         body = parse_json(plain, digest_secret)
     except NotJson:
-        return replace(nothing, refusal="not_json")
-    return Submission(address.key, draw_for(_count_items(body.value)), value=body.value, digest=body.digest)
+        return Submission(address.key, refusal="not_json")
+    return Submission(address.key, value=body.value, digest=body.digest, draws=draw_for(_count_items(body.value)))
 
 
 def _count_items(value: Any) -> int:

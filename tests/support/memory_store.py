@@ -122,7 +122,9 @@ class MemoryCollection:
         clean = _copy(document)
         for keys, options in self.indexes:
             if options.get("unique"):
-                self._check_unique(clean, [k for k, _ in keys], options.get("partialFilterExpression", {}))
+                fields = [k for k, _ in keys]
+                if not options.get("sparse") or any(values_at(clean, k) for k in fields):
+                    self._check_unique(clean, fields, options.get("partialFilterExpression", {}))
         self.documents[clean["_id"]] = clean
 
     def _check_unique(self, document: Document, keys: list[str], only: Filter) -> None:

@@ -52,6 +52,16 @@ def test_an_envelope_holds_the_exact_bytes() -> None:
     ]
 
 
+def test_an_event_can_go_to_somebody_who_does_not_know_the_case() -> None:
+    answer: Any = EXAMPLES["submission-answered.v1"]
+    it = change(known())
+    it.advance(emit(emit(it.after, CLOSED), answer, key=answer.submission_id), wall=WALL)
+    closed, answered = it.envelopes
+    assert "key" not in closed
+    assert (answered["key"], answered["aggregate"]) == (answer.submission_id, answer.submission_id)
+    assert answered["id"] == event_id("submission-answered.v1", answer.submission_id, answer.submission_id, 6)
+
+
 def test_a_transition_that_returns_its_argument_changes_nothing() -> None:
     it = change(known())
     it.advance(it.after, wall=WALL)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from pelangi.chassis import consumer as module
+from pelangi.chassis.case import Fact
 from pelangi.chassis.clock import SystemClock
 from pelangi.chassis.consumer import MAX_SAME_EXCEPTIONS, Consumer, HandlerBug
-from pelangi.chassis.decode import Decoder
+from pelangi.chassis.decode import Broken, Decoder
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import StoreError
 from pelangi.contracts.codes import ItemOutcome
@@ -346,3 +347,26 @@ class _Read:
     def __init__(self, raw: Raw) -> None:
         data = ItemClosed.model_validate_json(raw.value or b"")
         self.request, self.value_item, self.sequence = data.request_id, data.item_id[-1], int(raw.header("ce_sequence"))
+
+
+async def test_a_topic_with_a_decoder_of_its_own(rig: Rig) -> None:
+    """Its place stands for the sequence; what its decoder raises is that record's dead letter."""
+
+    def own(raw: Any) -> Fact[Any]:
+        if raw.value == b"broken":
+            raise Broken("encryption", "BrokenToken", rid(7))
+        if raw.value == b"bug":
+            raise LookupError(SECRET)
+        return Fact(raw.topic, rid(7), str(raw.partition), raw.offset, "", raw.value)
+
+    rig.consumer.decoder = Decoder({}, {"letters": own})
+    rig.consumer.handlers = {
+        **rig.consumer.handlers,
+        "letters": lambda case, fact, _: {**case, "seen": [*case.get("seen", []), fact.data.decode()]},
+    }
+    a, bad, bug, b = (Raw("letters", None, v, [], 2, at) for at, v in enumerate([b"a", b"broken", b"bug", b"b"]))
+    await rig.handle(a, bad, bug, closed(1), b)
+    await rig.handle(b, a)
+    assert rig.seen(7) == ["a", "b"]
+    assert rig.seen(1) == [["1", 1]]
+    assert [(reason, error) for _, reason, error in rig.letters] == [("encryption", "BrokenToken"), ("decode", "LookupError")]

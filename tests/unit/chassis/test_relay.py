@@ -81,6 +81,22 @@ async def test_events_leave_in_outbox_order_with_their_exact_bytes(cases: Memory
     ]
 
 
+async def test_an_event_with_a_key_of_its_own_is_sent_under_it(cases: MemoryCollection, relay: Relay) -> None:
+    answer: Any = EXAMPLES["submission-answered.v1"]
+    await store(cases, lambda c: emit(emit(c, CREATED), answer, key=answer.submission_id))
+    producer: Any = Producer()
+    assert await relay.cycle(producer) == 1
+    assert [key for _, _, key, _ in producer.committed] == [R.encode(), answer.submission_id.encode()]
+    (_, _, key, headers) = producer.committed[1]
+    read = from_headers("submission-answered.v1", key, headers)
+    assert (read.request_id, read.id) == (
+        answer.submission_id,
+        event_id("submission-answered.v1", answer.submission_id, answer.submission_id, 1),
+    )
+    assert dict(headers)["ce_partitionkey"] == key
+    assert cases.documents[R]["outbox"] == []
+
+
 async def test_what_was_sent_is_cleared_and_not_sent_again(cases: MemoryCollection, relay: Relay) -> None:
     await store(cases, lambda c: emit(c, CREATED))
     producer: Any = Producer()
