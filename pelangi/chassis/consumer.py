@@ -15,6 +15,7 @@ from pelangi.chassis.case import BaseCase, Change, Fact, Handler, apply_fact, st
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.crash import crash_point
 from pelangi.chassis.decode import Broken, Decoder, Record
+from pelangi.chassis.logs import without_text
 from pelangi.chassis.metrics import BATCH_SECONDS, BATCH_SIZE, COLLISIONS, EVENT_AGE, RECORDS, RETRIES
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import UNSTORABLE, Collection, require_storable
@@ -152,7 +153,7 @@ class Consumer:
         records = self._raised.setdefault(fact.type, {}).setdefault(kind, set())
         records.add((record.partition, record.offset))
         extra = {"kind": kind, "topic": fact.type, "request_id": fact.request_id}
-        log.error("handler raised", extra=extra, exc_info=_without_text(error))
+        log.error("handler raised", extra=extra, exc_info=without_text(error))
         if len(records) >= MAX_SAME_EXCEPTIONS:
             raise HandlerBug(f"{kind} in {fact.type}")
 
@@ -167,8 +168,3 @@ class Consumer:
         if updates:
             clean = await self.cases.update_many_guarded(updates) and clean
         return clean
-
-
-def _without_text(error: Exception) -> Any:
-    """The traceback without the exception's own text, which can hold what a person typed."""
-    return (RuntimeError, RuntimeError(type(error).__name__), error.__traceback__)

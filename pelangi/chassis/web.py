@@ -19,7 +19,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
+from pelangi.chassis.logs import without_text
 from pelangi.chassis.metrics import HTTP
 from pelangi.chassis.store import StoreError
 from pelangi.contracts.request import OWN_RULES
@@ -361,8 +363,8 @@ async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Re
     try:
         response = await call_next(request)
         status = response.status_code
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a row in the metrics, a class name in the log, a problem
-        log.error("unexpected", extra={"error": type(error).__name__})
+    except Exception as error:
+        log.error("unexpected", extra={"error": type(error).__name__}, exc_info=without_text(error))
         response = Problem(500, "internal", "Kesalahan di sisi kami. / A fault on our side.").response()
     route = getattr(request.scope.get("route"), "path", "unknown")
     HTTP.labels(route, request.method, str(status)).observe(time.perf_counter() - started)
@@ -374,12 +376,20 @@ async def _on_problem(_: Request, problem: Any) -> Response:
     return response
 
 
-async def _on_http_exception(_: Request, error: Any) -> Response:
+async def _on_http_exception(request: Request, error: Any) -> Response:
     if error.status_code == 404:
         return not_found().response()
     response = Problem(error.status_code, "http", "Tidak dapat dilayani. / Cannot be served.").response()
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that this path has: a method may be in a route of its own."""
+    fits = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in fits for method in getattr(route, "methods", None) or () if method != "HEAD"})
 
 
 async def _on_bad_parameters(_: Request, error: Any) -> Response:

@@ -7,7 +7,17 @@ import re
 from datetime import date, time
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from pelangi.contracts.codes import (
@@ -105,7 +115,11 @@ _VILLAGE_CODE = r"^([0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}|[0-9]{10})$"
 VillageCode = Annotated[str, Field(pattern=_VILLAGE_CODE), AfterValidator(_known_village)]
 RtRw = Annotated[str, Field(pattern=r"^[0-9]{1,3}$"), AfterValidator(_three_digits)]
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,20}$")]
-LocalTime = Annotated[time, AfterValidator(_without_offset)]
+LocalTime = Annotated[
+    time,
+    AfterValidator(_without_offset),
+    WithJsonSchema({"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"}),
+]
 
 
 class Part(BaseModel):

@@ -1,4 +1,6 @@
-"""The example for strangers: its folder alone, in a clean environment, on real Kafka; and its fold from any order."""
+"""The examples for strangers, in Python and Node: each folder alone, in a clean environment, on real Kafka; and the fold from any
+order (`tests/unit/examples` runs both folds over the committed vectors).
+"""
 
 import asyncio
 import importlib.util
@@ -51,8 +53,11 @@ from pelangi.contracts.events import (
 )
 from pelangi.contracts.examples import EXAMPLES, TIME, TRACEPARENT
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "subscriber_python"
+EXAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLE = EXAMPLES_FOLDER / "subscriber_python"
+NODE_EXAMPLE = EXAMPLES_FOLDER / "subscriber_node"
 UV = Path(sys.executable).with_name("uv")
+NODE = shutil.which("node") or shutil.which("nodejs") or "node"
 AREA = "19.71"
 
 
@@ -179,9 +184,10 @@ class Story:
                 self.second_visit: {"status": "DONE", "date": "2026-11-27"},
             },
             "documents": {
-                self.old: {"status": "WITHDRAWN", "kind": "KK"},
-                self.new: {"status": "HANDED_OVER", "kind": "KK"},
+                self.old: {"status": "WITHDRAWN", "kind": "KK", "edition": 1, "item": self.item},
+                self.new: {"status": "HANDED_OVER", "kind": "KK", "edition": 2, "item": self.item},
             },
+            "current": {self.item: {"KK": self.new}},
             "items": {self.item: "DONE"},
         }
 
@@ -262,6 +268,28 @@ async def publish(kafka: Any, facts: list[tuple[str, int, Data]], request: str) 
                 await asyncio.gather(*[await send(producer, service, request, fact) for fact in own])
             finally:
                 await producer.stop()
+
+
+async def publish_in_transaction(kafka: Any, story: Story, *, commit: bool) -> None:
+    """As a relay does it: the ends of transactions lie on the topics, and what was aborted lies there too."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka.bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username="intake",
+        sasl_plain_password="intake-dev",
+        transactional_id="relay-intake",
+        transaction_timeout_ms=20_000,
+    )
+    try:
+        await start(producer)
+        await producer.begin_transaction()
+        for fact in story.facts:
+            if topics.BY_NAME[fact[0]].owner == "intake":
+                await (await send(producer, "intake", story.request, fact))
+        await (producer.commit_transaction() if commit else producer.abort_transaction())
+    finally:
+        await producer.stop()
 
 
 async def start(producer: AIOKafkaProducer) -> None:
@@ -368,3 +396,73 @@ async def test_stranger_with_a_wrong_password_is_refused(kafka: Any, stranger: P
     done = await asyncio.to_thread(subprocess.run, command, cwd=stranger, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert not (stranger / "x.json").exists()
+
+
+@pytest.fixture(scope="session")
+def node_stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The copied folder with what its package.json names, from npm (kept in npm's own cache)."""
+    folder = tmp_path_factory.mktemp("node-stranger") / "copy"
+    shutil.copytree(NODE_EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "*.new", "state*.json"))
+    npm = shutil.which("npm")
+    assert npm, "npm is needed: `make tools` installs it"
+    run(folder, npm, "install", "--prefer-offline", "--no-audit", "--no-fund", "--silent")
+    assert sorted(path.name for path in (folder / "node_modules").iterdir() if not path.name.startswith(".")) == ["kafkajs"]
+    assert not (folder / "package-lock.json").exists()
+    return folder
+
+
+def node_once(folder: Path, kafka: Any, state: str, *more: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The command of its README: the views that it prints, and the state that it keeps."""
+    login = ("--bootstrap", kafka.bootstrap, "--user", "city.demo", "--password", "city.demo-dev")
+    output = run(folder, NODE, "subscriber.mjs", *login, "--state", state, "--once", *more)
+    kept = json.loads((folder / state).read_text())
+    return json.loads(output), kept
+
+
+async def test_node_stranger_follows_every_public_event_on_real_kafka(kafka: Any, node_stranger: Path) -> None:
+    story, later = Story(), Story()
+    facts = story.facts * 2
+    random.Random(8).shuffle(facts)
+    await publish(kafka, facts, story.request)
+    await publish(kafka, later.facts[:6], later.request)
+
+    views, kept = await asyncio.to_thread(node_once, node_stranger, kafka, "state.json")
+    assert kept["requests"][story.request] == folded(story.facts)
+    assert views[story.request].pop("created")["request_id"] == story.request
+    assert views[story.request] == story.expected()
+    assert kept["requests"][later.request] == folded(later.facts[:6])
+
+    # the second run goes on from where the file says
+    await publish(kafka, [*reversed(later.facts[6:]), *later.facts[:6]], later.request)
+    read_before = kept["read"]
+    views, kept = await asyncio.to_thread(node_once, node_stranger, kafka, "state.json")
+    check_view(kept["requests"][later.request], later)
+    assert kept["requests"][story.request] == folded(story.facts)
+    assert all(kept["read"][at] >= offset for at, offset in read_before.items())
+    assert sum(kept["read"].values()) == sum(read_before.values()) + len(later.facts[6:]) + 6
+
+    # without the file it reads everything anew
+    anew, _ = await asyncio.to_thread(node_once, node_stranger, kafka, "anew.json")
+    assert anew == views
+
+
+async def test_both_read_what_was_committed_and_nothing_else(kafka: Any, stranger: Path, node_stranger: Path) -> None:
+    committed, aborted = Story(), Story()
+    await publish_in_transaction(kafka, committed, commit=True)
+    await publish_in_transaction(kafka, aborted, commit=False)
+    _, state = await asyncio.to_thread(subscribe_once, stranger, kafka, "committed.json")
+    views, kept = await asyncio.to_thread(node_once, node_stranger, kafka, "committed.json")
+    assert views[committed.request]["status"] == fold.view(state[committed.request])["status"] == "CLOSED COMPLETED"
+    assert aborted.request not in state
+    assert aborted.request not in kept["requests"]
+    assert {key: fold.view(known) for key, known in state.items()} == views
+
+
+async def test_node_stranger_is_refused_with_a_wrong_password_or_a_group_that_is_not_its_own(
+    kafka: Any, node_stranger: Path
+) -> None:
+    for wrong in (("--password", "wrong"), ("--password", "city.demo-dev", "--group", "notify")):
+        command = [NODE, "subscriber.mjs", "--bootstrap", kafka.bootstrap, *wrong, "--state", "x.json", "--once"]
+        done = await asyncio.to_thread(subprocess.run, command, cwd=node_stranger, capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0, wrong
+        assert not (node_stranger / "x.json").exists()
