@@ -4,7 +4,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from joserfc import jwe
@@ -24,11 +24,11 @@ _HEADER = {"alg": "dir", "enc": "A256GCM"}
 
 @dataclass(frozen=True, slots=True)
 class PersonReceipt:
-    """One person of the request: the number on the form, the services, and what to get ready."""
+    """One person of the request: the number on the form, the services, and what to get ready as (code, what intake says)."""
 
     ref: str
     services: list[str]
-    missing: list[str]
+    missing: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,9 @@ def receipt_of(answer: Mapping[str, Any]) -> Receipt:
         ref = str(item.get("person_ref", ""))
         person = persons.setdefault(ref, PersonReceipt(ref, [], []))
         person.services.append(str(item.get("service_kind", "")))
-        codes = [str(missing.get("code", "")) for missing in item.get("missing") or []]
-        person.missing.extend(code for code in dict.fromkeys(codes) if code not in person.missing)
+        known = {code for code, _ in person.missing}
+        told = {str(m.get("code", "")): str(m.get("detail") or "") for m in item.get("missing") or []}
+        person.missing.extend(pair for pair in told.items() if pair[0] not in known)
     warnings = [_warning(warning) for warning in answer.get("warnings") or []]
     return Receipt(
         code=str(answer["receipt_code"]),
@@ -68,6 +69,11 @@ def _warning(warning: Mapping[str, Any]) -> tuple[int, str, str, str]:
     return (spot.person, code, spot.words, detail) if spot else (0, code, "", detail)
 
 
+def _codes_only(receipt: Receipt) -> Receipt:
+    persons = [replace(p, missing=[(code, "") for code, _ in p.missing]) for p in receipt.persons]
+    return replace(receipt, persons=persons)
+
+
 class ReceiptBox:
     """Closes receipts into cookie values and opens them again."""
 
@@ -79,12 +85,15 @@ class ReceiptBox:
             self._key = OctKey.import_key(hashlib.sha256(secret.get_secret_value().encode()).digest())
 
     def close(self, receipt: Receipt) -> str | None:
-        """The cookie value; None when it would be larger than browsers keep."""
+        """The cookie value; of a long request the codes only; None when even that would be larger than browsers keep."""
+        return self._close(receipt) or self._close(_codes_only(receipt))
+
+    def _close(self, receipt: Receipt) -> str | None:
         persons = [[p.ref, p.services, p.missing] for p in receipt.persons]
         content = [receipt.code, receipt.status, receipt.due_on, persons, receipt.warnings]
-        packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 9)
-        value = jwe.encrypt_compact(_HEADER, packed, self._key)
-        return value if len(value) <= _COOKIE_LIMIT else None
+        plain = json.dumps(content, separators=(",", ":")).encode()
+        value = jwe.encrypt_compact(_HEADER, zlib.compress(plain, 9), self._key)
+        return value if len(value) <= _COOKIE_LIMIT and len(plain) <= _PLAIN_LIMIT else None
 
     def open(self, value: str, *, code: str) -> Receipt | None:
         """The receipt of that code; None when the value is old, foreign or of another request."""
@@ -92,7 +101,7 @@ class ReceiptBox:
             packed = jwe.decrypt_compact(value, self._key).plaintext or b""
             content = json.loads(zlib.decompressobj().decompress(packed, _PLAIN_LIMIT))
             found, status, due_on, persons, warnings = content
-            people = [PersonReceipt(*person) for person in persons]
+            people = [PersonReceipt(ref, services, [(c, d) for c, d in missing]) for ref, services, missing in persons]
             receipt = Receipt(found, status, due_on, people, [(n, c, f, d) for n, c, f, d in warnings])
         except (JoseError, ValueError, TypeError, zlib.error):
             return None

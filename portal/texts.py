@@ -124,6 +124,10 @@ class Words:
             return self._half(detail)
         return self.label("warning", code).format(label=label)
 
+    def requirement(self, code: str, detail: str) -> str:
+        """What to get ready: as the service says it (with its alternatives and conditions), else the label of its code."""
+        return self._half(detail) if " / " in detail else self.label("Requirement", code)
+
     def _half(self, both: str) -> str:
         indonesian, _, english = both.partition(" / ")
         return english if self.language == "en" else indonesian

@@ -59,6 +59,23 @@ class Reading:
     sex: Sex | None = None
 
 
+class Vector(Table):
+    """One NIK and what it says, or what is wrong with it."""
+
+    nik: str
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    sex: Sex | None = None
+    birth_date: date | None = None
+
+
+class Vectors(Table):
+    """`data/nik_vectors.yaml`: what the tests run and the page of the rules shows; the service itself never reads it."""
+
+    reference_date: date
+    vectors: tuple[Vector, ...]
+
+
 def read(nik: str, today: date, declared: Declared = NOTHING) -> Reading:
     """The NIK as of `today`, compared with what the form declares."""
     digits = strip_separators(nik)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -46,6 +47,20 @@ async def test_confirmation_shows_code_missing_papers_and_warnings(portal: httpx
     assert "Person 2: Short name." in english.text
 
 
+async def test_the_confirmation_says_alternatives_and_conditions_in_the_words_of_intake() -> None:
+    detail = "Bila berumur 5 tahun atau lebih: pasfoto. / If 5 years or older: a photo."
+    told = {"person_ref": "1", "service_kind": "KIA", "missing": [{"code": "PHOTO", "detail": detail}, {"code": "F102"}]}
+    box, code = ReceiptBox(None), "ABCDE-FGH00-M"
+    receipt = box.open(box.close(receipt_of({"receipt_code": code, "items": [told]})) or "", code=code)
+    assert receipt is not None
+    indonesian, english = texts.Words("id"), texts.Words("en")
+    assert [indonesian.requirement(*m) for m in receipt.persons[0].missing] == [
+        "Bila berumur 5 tahun atau lebih: pasfoto.",
+        "Formulir F-1.02 (pendaftaran)",
+    ]
+    assert english.requirement(*receipt.persons[0].missing[0]) == "If 5 years or older: a photo."
+
+
 async def test_the_receipt_travels_closed_and_without_names(portal: httpx.AsyncClient, intake: FakeIntake) -> None:
     sent = await post(portal, FULL)
     cookie = sent.headers["set-cookie"]
@@ -73,6 +88,11 @@ def test_a_receipt_of_three_hundred_items_fits_a_cookie_or_is_left_out() -> None
     box = ReceiptBox(None)
     closed = box.close(receipt)
     assert closed is not None
+    # with random words in every detail it cannot fit: then the codes alone are carried
+    wordy = [{**i, "missing": [{**m, "detail": f"{uuid4()} / {uuid4()}"} for m in i["missing"]]} for i in items]
+    shortened = box.close(receipt_of({"receipt_code": "ABCDE-FGH00-M", "items": wordy, "warnings": []}))
+    assert shortened is not None
+    assert box.open(shortened, code="ABCDE-FGH00-M") == receipt
     assert box.open(closed, code="ABCDE-FGH00-M") == receipt
     assert box.open(closed, code="ABCDE-FGH01-M") is None
     assert ReceiptBox(None).open(closed, code="ABCDE-FGH00-M") is None
