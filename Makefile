@@ -17,7 +17,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-tools: ## Chromium and Prometheus from Debian, where they are missing
+tools: ## Chromium, Prometheus and Node.js from Debian, where they are missing
 	@sh deploy/local/tools.sh
 
 up: setup ## run everything on this machine; Ctrl-C ends it

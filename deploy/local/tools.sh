@@ -1,10 +1,13 @@
 #!/bin/sh
-# Chromium (tests of the pages) and Prometheus (the local run) from Debian, where they are missing and apt can bring them.
+# Chromium (tests of the pages), Prometheus (the local run), Node.js and npm (the example in Node) from Debian, where they are
+# missing and apt can bring them.
 set -eu
 
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v prometheus >/dev/null 2>&1 || missing="$missing prometheus"
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
