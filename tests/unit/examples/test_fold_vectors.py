@@ -23,8 +23,6 @@ ENUMS = {  # what the fold knows: the type and the field that carry it
     "closing": ("request-closed.v1", "outcome"),
     "document": ("document-issued.v1", "document_kind"),
 }
-INTERNAL = {"SUBSTITUTE_IDENTITY_LETTER", "CIVIL_REGISTRATION_LETTER"}
-"""Letters with no public document event (CONTRACTS.md §3)."""
 
 
 def load_fold() -> ModuleType:
@@ -108,4 +106,4 @@ def test_both_examples_know_what_is_published(in_node: Any) -> None:
     for name, (type_, field) in ENUMS.items():
         published = schema(type_)
         enum = published["$defs"][published["properties"][field]["$ref"].rsplit("/", 1)[-1]]["enum"]
-        assert FOLD.KNOWN[name] == set(enum) - (INTERNAL if name == "document" else set()), name
+        assert FOLD.KNOWN[name] == set(enum), name
