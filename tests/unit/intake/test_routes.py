@@ -2,84 +2,18 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from pelangi.chassis import web
-from pelangi.chassis.service import CASES, Runtime
-from pelangi.chassis.signal import Signal
 from services.intake import routes as module
 from services.intake.app import Settings
 from services.intake.model import Draws
-from services.intake.routes import routes
-from services.intake.store import INDEXES
 from tests.support.bodies import KERAMAT, body, persons
-from tests.support.memory_store import MemoryCollection, MemoryStore, store_fault
-
-NOW = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)
-
-
-class Clock:
-    """Time as the test says; every look is a second later, so that no two requests are received at once."""
-
-    def __init__(self) -> None:
-        self.moment = NOW
-
-    def now(self) -> datetime:
-        self.moment += timedelta(seconds=1)
-        return self.moment
-
-    wall = now
-
-
-@dataclass
-class Intake:
-    http: httpx.AsyncClient
-    cases: MemoryCollection
-    written: Signal
-
-    async def file(self, key: str = "", **changes: Any) -> httpx.Response:
-        return await self.post("/v1/requests", body(**changes), key)
-
-    async def post(self, path: str, value: Any, key: str = "", **headers: str) -> httpx.Response:
-        headers = {"Idempotency-Key": key or str(uuid4()), **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return await self.http.post(path, json=value, headers=headers)
-
-    async def withdraw(self, filed: Any, version: int | None = 1, key: str = "", value: Any = None) -> httpx.Response:
-        headers = {} if version is None else {"If_Match": f'"{version}"'}
-        return await self.post(f"/v1/requests/{filed['request_id']}/withdrawal", {} if value is None else value, key, **headers)
-
-
-@pytest.fixture
-async def intake() -> AsyncIterator[Intake]:
-    store, written = MemoryStore(), Signal()
-    cases = store.collection(CASES)
-    for index in INDEXES:
-        await store.collection(index.collection).create_index(index.keys, **index.options)
-    runtime = Runtime(Settings(), Clock(), store, cases, written)  # type: ignore[arg-type]
-
-    async def ready() -> tuple[bool, dict[str, str]]:
-        return True, {}
-
-    app: FastAPI = web.make_app("intake", lifespan=None, asyncapi={}, ready=ready, live=lambda: True)
-    app.include_router(routes(runtime))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-        yield Intake(http, cases, written)
-
-
-def problem(response: httpx.Response, status: int, code: str = "") -> list[tuple[str, str]]:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    if code:
-        assert response.json()["title"] == code
-    return [(e["pointer"], e["code"]) for e in response.json()["errors"]]
+from tests.support.memory_store import store_fault
+from tests.unit.intake.rig import NOW, Intake, problem
 
 
 async def test_201_has_exactly_these_fields(intake: Intake) -> None:
@@ -152,7 +86,7 @@ async def test_a_trace_is_carried_on(intake: Intake) -> None:
 
 
 async def test_a_trace_that_is_none_is_replaced(intake: Intake) -> None:
-    filed = (await intake.post("/v1/requests", body(), traceparent="1971010107510001")).json()
+    filed = (await intake.post("/v1/requests", body(), traceparent="1971010107519001")).json()
     for envelope in intake.cases.documents[filed["request_id"]]["outbox"]:
         assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", envelope["traceparent"])
 
