@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools up test check mutants bench contracts lock clean
+.PHONY: help setup tools up test check mutants bench contracts rules lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,7 @@ check: setup tools ## style, types, boundaries, contracts, deployment files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pelangi contracts check --against contracts/released/v1
+	$(BIN)/pelangi rules check
 	$(BIN)/python -m pytest -q tests/deploy
 
 mutants: setup ## edits that break a rule: each must fail its named test
@@ -42,6 +43,9 @@ bench: setup ## ratios in one run (built with the performance issue)
 
 contracts: setup ## write contracts/ from the models
 	$(BIN)/pelangi contracts export
+
+rules: setup ## write docs/rules.md from the tables
+	$(BIN)/pelangi rules export
 
 lock: ## pin the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -12,6 +12,7 @@ from pelangi.cli.dlq import dlq
 from pelangi.cli.doctor import doctor
 from pelangi.cli.keys import keys
 from pelangi.cli.replay import replay
+from pelangi.cli.rules import rules
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pelangi: mobile civil registration."
@@ -24,6 +25,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(contracts, name="contracts")
 app.add_typer(dlq, name="dlq")
 app.add_typer(keys, name="keys")
+app.add_typer(rules, name="rules")
 app.command()(replay)
 app.command()(doctor)
 

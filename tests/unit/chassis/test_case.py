@@ -94,7 +94,7 @@ def test_a_snapshot_is_a_marker_and_one_per_transition() -> None:
 
 def test_an_event_that_breaks_its_contract_fails_its_transition() -> None:
     with pytest.raises(ValueError, match="16 digits"):
-        place = EXAMPLES["visit-scheduled.v1"].place.model_copy(update={"name": "1971010203040005"})  # type: ignore[attr-defined]
+        place = EXAMPLES["visit-scheduled.v1"].place.model_copy(update={"name": "1971010203049005"})  # type: ignore[attr-defined]
         emit(known(), EXAMPLES["visit-scheduled.v1"].model_copy(update={"place": place}))
 
 
