@@ -75,6 +75,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "description": "Public: any city service may read it."
         if topic.public
         else "Restricted: only the services named read it.",
+        "tags": [{"name": "public" if topic.public else "restricted"}],
         "messages": {topic.name: {"$ref": f"#/components/messages/{topic.name}"}},
         "bindings": {
             "kafka": {

@@ -208,6 +208,9 @@ def _asyncapi(old: Json, new: Json) -> Iterator[str]:
 def _topic(old: Json, new: Json, roots: _Roots, at: str) -> Iterator[str]:
     if old.get("address") != new.get("address"):
         yield f"{at}: address {_short(old.get('address'))} -> {_short(new.get('address'))}"
+    tags, tags_now = ({tag["name"] for tag in channel.get("tags", [])} for channel in (old, new))
+    if tags and tags != tags_now:  # who may read it
+        yield f"{at}: {_short(sorted(tags))} -> {_short(sorted(tags_now))}"
     messages, messages_now = old.get("messages", {}), new.get("messages", {})
     if messages.keys() != messages_now.keys():
         yield f"{at}: carries other messages"
