@@ -94,6 +94,7 @@ def _consumer(login: Login, reset: str) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 50,  # an end of a partition is only seen after this
             "auto.offset.reset": reset,
         }
     )
