@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from pelangi.chassis.logs import setup_logs
 from pelangi.chassis.metrics import HTTP
 from pelangi.chassis.settings import DeploymentSettings
-from portal import routes, texts
+from portal import ops, routes, texts
 from portal.edge import Edge
 from portal.intake import Intake
 from portal.pages import Portal, portal_of, templates, villages_by_district
@@ -33,7 +33,7 @@ def create_app(settings: PortalSettings, *, transport: httpx.AsyncBaseTransport 
 
     transport: another way to the services than the network, for tests.
     """
-    texts.tables(), texts.messages(), templates(), villages_by_district()
+    texts.tables(), texts.messages(), templates(), villages_by_district(), ops.panels()
     urls = settings.service_urls()
     timeout = httpx.Timeout(settings.timeout_seconds, connect=min(3.0, settings.timeout_seconds))
     http = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
@@ -52,6 +52,8 @@ def create_app(settings: PortalSettings, *, transport: httpx.AsyncBaseTransport 
             Route("/track", routes.track_entry),
             Route("/track/{receipt_code}", routes.track),
             Route("/api/{service}/{path:path}", PassThrough(http, urls).__call__, methods=METHODS),
+            Route("/ops", ops.show),
+            Route("/ops/query_range", ops.query_range),
             Route("/healthz/live", _live),
             Route("/healthz/ready", _ready),
             Route("/metrics", _metrics),
@@ -60,6 +62,7 @@ def create_app(settings: PortalSettings, *, transport: httpx.AsyncBaseTransport 
         exception_handlers={HTTPException: _http_error, Exception: _fault},
         lifespan=lifespan,
     )
+    app.state.watch = ops.Watch(http, urls, str(settings.prometheus_url).rstrip("/"))
     app.state.portal = Portal(intake=Intake(http, urls["intake"]), receipts=ReceiptBox(settings.cookie_key))
     return Edge(app)
 

@@ -20,6 +20,7 @@ class PortalSettings(BaseSettings):
     scheduling_url: HttpUrl = HttpUrl("http://127.0.0.1:8002")
     issuance_url: HttpUrl = HttpUrl("http://127.0.0.1:8003")
     notify_url: HttpUrl = HttpUrl("http://127.0.0.1:8004")
+    prometheus_url: HttpUrl = HttpUrl("http://127.0.0.1:9090")
     timeout_seconds: float = 10.0
     cookie_key: SecretStr | None = None
 

@@ -114,23 +114,24 @@ class Words:
         """
         problems = tables()
         if code not in problems["error"] and " / " in detail:
-            return self._half(detail)
+            return self.half(detail)
         words = problems["error"].get(code) or problems["field"].get(field) or problems["error"][OTHER]
         return words[self.language].format(label=label)
 
     def warning(self, code: str, detail: str, label: str) -> str:
         """What to look at again, although the request was accepted; `detail` as for an error."""
         if code not in tables()["warning"] and " / " in detail:
-            return self._half(detail)
+            return self.half(detail)
         return self.label("warning", code).format(label=label)
 
     def requirement(self, code: str, detail: str) -> str:
         """What to get ready: as the service says it (with its alternatives and conditions), else the label of its code."""
-        return self._half(detail) if " / " in detail else self.label("Requirement", code)
+        return self.half(detail) if " / " in detail else self.label("Requirement", code)
 
-    def _half(self, both: str) -> str:
+    def half(self, both: str) -> str:
+        """The half of `Indonesian / English`; the whole, where it has no halves."""
         indonesian, _, english = both.partition(" / ")
-        return english if self.language == "en" else indonesian
+        return english if self.language == "en" and english else indonesian
 
     def date(self, value: str | dt.date | None) -> str:
         """`24 November 2026`; a moment is read on the clock of Pangkalpinang; empty when it is no date."""

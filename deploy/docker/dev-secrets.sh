@@ -24,3 +24,4 @@ random_hex() { head -c 24 /dev/urandom | od -An -vtx1 | tr -d ' \n'; } # hex: it
 make_secret kafka_admin_password printf admin-dev
 make_secret mongo_keyfile random_base64
 make_secret mongo_root_password random_hex
+make_secret grafana_admin_password random_hex

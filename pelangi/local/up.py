@@ -200,6 +200,7 @@ class Plan:
         lines = [
             f"Pelangi is ready after {seconds:.1f} s. Stop it with Ctrl-C; data stays in {self._settings.folder}.",
             f"  pages       http://127.0.0.1:{port('portal')}/  (form: /request, tracking: /track)",
+            f"  operations  http://127.0.0.1:{port('portal')}/ops",
             *(f"  {service:<11} http://127.0.0.1:{port(service)}/docs" for service in SERVICES),
             f"  mailbox     {self._mailbox.http_url}/",
             f"  Kafka       {self._kafka.bootstrap}  SASL_PLAINTEXT SCRAM-SHA-512",

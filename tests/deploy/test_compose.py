@@ -28,7 +28,7 @@ def service(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_everything_of_the_system_is_there() -> None:
-    assert set(SERVICES_OF_FILE) == {*OURS, "kafka", "kafka-init", "mongo", "prometheus"}
+    assert set(SERVICES_OF_FILE) == {*OURS, "kafka", "kafka-init", "mongo", "prometheus", "grafana"}
 
 
 def test_compose_finds_no_fault() -> None:
@@ -91,7 +91,20 @@ def test_only_pages_are_published_and_only_on_the_loopback() -> None:
     assert published == {
         "portal": [("127.0.0.1", str(PORTS["portal"]), PORTS["portal"])],
         "mailbox": [("127.0.0.1", str(PORTS["mailbox"]), PORTS["mailbox"])],
+        "grafana": [("127.0.0.1", "3000", 3000)],
     }
+
+
+def test_grafana_lets_nobody_in_without_the_secret_and_calls_nobody() -> None:
+    environment = SERVICES_OF_FILE["grafana"]["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert environment["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_admin_password"
+    assert "GF_SECURITY_ADMIN_PASSWORD" not in environment
+    assert [secret["source"] for secret in SERVICES_OF_FILE["grafana"]["secrets"]] == ["grafana_admin_password"]
+    for name in ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES"):
+        assert environment[f"GF_ANALYTICS_{name}"] == "false"
+    assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
 
 
 def test_only_what_is_published_leaves_the_internal_network() -> None:
@@ -137,8 +150,8 @@ def test_every_setting_exists() -> None:
         module = __import__(f"services.{name}.app", fromlist=["Settings"])
         assert issubclass(module.Settings, ServiceSettings)
         check_settings(name, set(module.Settings.model_fields))
-    # where the pages find the mailbox and Prometheus: read by nobody yet, and given by `pelangi up` as well
-    check_settings("portal", set(PortalSettings.model_fields) | {"mailbox_url", "prometheus_url"})
+    # where the pages find the mailbox: read by nobody yet, and given by `pelangi up` as well
+    check_settings("portal", set(PortalSettings.model_fields) | {"mailbox_url"})
 
 
 def check_settings(name: str, known: set[str]) -> None:
@@ -152,6 +165,7 @@ def test_portal_finds_the_services() -> None:
     for name in SERVICES:
         assert environment[f"PORTAL_{name.upper()}_URL"] == f"http://{name}:{PORTS[name]}"
     assert environment["PORTAL_PORT"] == str(PORTS["portal"])
+    assert environment["PORTAL_PROMETHEUS_URL"] == f"http://prometheus:{PORTS['prometheus']}"
 
 
 def test_notify_finds_the_mailbox() -> None:

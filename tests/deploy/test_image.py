@@ -106,6 +106,7 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     first = make()
     assert first["kafka_admin_password"] == "admin-dev"
     assert re.fullmatch(r"[0-9a-f]{48}", first["mongo_root_password"])
+    assert re.fullmatch(r"[0-9a-f]{48}", first["grafana_admin_password"])
     assert re.fullmatch(r"[A-Za-z0-9+/]{756}", first["mongo_keyfile"])
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert make() == first

@@ -62,7 +62,8 @@ def test_local_run_has_the_rules_too(tmp_path: Path) -> None:
 
 
 def metrics_of_the_code() -> set[str]:
-    import_module("pelangi.chassis.metrics")
+    for module in ("pelangi.chassis.metrics", "services.intake.gauges", *(f"services.{name}.metrics" for name in SERVICES)):
+        import_module(module)
     return {
         family.name + suffix
         for family in REGISTRY.collect()
