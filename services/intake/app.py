@@ -20,6 +20,7 @@ from pelangi.contracts.submissions import SubmissionKeys
 from pelangi.contracts.topics import REQUEST_DETAILS, REQUEST_SUBMITTED, VISIT_DETAILS
 from services.intake.catalogue import due_on
 from services.intake.duplicates import Joiner
+from services.intake.gauges import StateGauge
 from services.intake.handlers import HANDLERS
 from services.intake.matching import keyed
 from services.intake.model import Case
@@ -70,7 +71,8 @@ def _submission_handler(settings: Settings) -> Handler[Case]:
 
 
 def _timers(runtime: Runtime) -> Sequence[Timer]:
-    return (Timer("join-duplicates", 2.0, Joiner.of(runtime).all),)
+    states = StateGauge(runtime.cases, runtime.clock)
+    return (Timer("join-duplicates", 2.0, Joiner.of(runtime).all), Timer("states", 5.0, states))
 
 
 def _routes(runtime: Runtime) -> APIRouter:
