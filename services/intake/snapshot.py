@@ -18,6 +18,7 @@ from pelangi.contracts.snapshots import (
     PlanningPerson,
 )
 from services.intake import eligibility
+from services.intake.matching import normalised
 from services.intake.model import Case, request_created
 
 CARDS = frozenset({ServiceKind.KTP_NEW, ServiceKind.KTP_REISSUE})
@@ -105,7 +106,8 @@ def _requester_died(body: RequestBody, deceased: Collection[str]) -> bool:
     """Who asked for themselves is one of the persons: the only one, or the one of that name."""
     if body.requester.kind is not RequesterKind.SELF:
         return False
-    own = body.persons if len(body.persons) == 1 else [p for p in body.persons if p.name and p.name == body.requester.name]
+    name = normalised(body.requester.name or "")
+    own = body.persons if len(body.persons) == 1 else [p for p in body.persons if name and normalised(p.name or "") == name]
     return any(p.ref in deceased for p in own)
 
 

@@ -30,10 +30,11 @@ def cases(database: Any) -> Iterator[Any]:
                     "received_at": NOW,
                     "status": "ACCEPTED",
                     "village_code": "19.71.04.1009",
+                    "match_keys": [f"{at:032x}", f"{at + 1:032x}"],
                 }
                 for at in range(200)
             ]
-            + [{"_id": "pending", "pending_since": NOW}]
+            + [{"_id": "pending", "pending_since": NOW}, {"_id": "duplicate", "to_join_since": NOW}]
         )
         yield collection
         collection.drop()
@@ -71,6 +72,9 @@ class Recorder(MemoryCollection):
 async def queries() -> list[tuple[Any, Sequence[tuple[str, int]], int]]:
     asked = Recorder()
     await store.by_receipt_code(asked, "0" * 11)
+    await store.alike(asked, [f"{7:032x}"])
+    await store.alike(asked, [f"{at:032x}" for at in range(2000)])
+    await store.to_join(asked)
     _, cursor = await store.page(asked, status=None, village_code=None, cursor=None)
     for status in (None, RequestStatus.ACCEPTED):
         for village in (None, "19.71.04.1009"):
@@ -90,6 +94,21 @@ def test_the_relays_query_uses_its_index(cases: Any) -> None:
     found = explain(cases, {"pending_since": {"$exists": True}}, [("pending_since", 1)], 500)
     assert "IXSCAN" in found and "COLLSCAN" not in found, found
     assert [d["_id"] for d in cases.find({"pending_since": {"$exists": True}})] == ["pending"]
+
+
+async def test_who_may_be_the_same_person_is_found_by_any_of_the_digests(cases: Any) -> None:
+    asked = Recorder()
+    await store.alike(asked, [f"{7:032x}"])
+    ((wanted, _, limit),) = asked.asked
+    found = cases.find(wanted, limit=limit)
+    assert sorted(d["receipt_code"] for d in found) == [f"{6:011}", f"{7:011}"]
+
+
+async def test_duplicates_to_join_are_found(cases: Any) -> None:
+    asked = Recorder()
+    await store.to_join(asked)
+    ((wanted, sort, limit),) = asked.asked
+    assert [d["_id"] for d in cases.find(wanted, limit=limit).sort(list(sort))] == ["duplicate"]
 
 
 def test_the_consumers_query_uses_the_id(cases: Any) -> None:
