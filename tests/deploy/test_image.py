@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,36 @@ def test_builder_gets_only_what_the_image_is_built_from() -> None:
     }
     assert sent == copied
     assert all((PROJECT / path).exists() for path in copied)
+
+
+def test_wheel_of_the_image_has_the_dashboard_and_all_that_draws_it(tmp_path: Path) -> None:
+    """What the pages read is in the package, not only in this folder; built as the Dockerfile builds it, without a network."""
+    source = tmp_path / "source"
+    for name in ("pelangi", "services", "portal"):
+        shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, source)
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "-w",
+        tmp_path,
+        source,
+    ]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    pages = {
+        p.relative_to(PROJECT).as_posix() for p in (PROJECT / "portal").rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    }
+    assert pages <= packed
+    assert {"portal/data/dashboard.json", "portal/static/uplot/uPlot.iife.min.js", "portal/static/uplot/LICENSE"} <= packed
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=str)
