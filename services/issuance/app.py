@@ -9,14 +9,16 @@ from pydantic_settings import SettingsConfigDict
 
 from pelangi.chassis.case import Fact, Handler
 from pelangi.chassis.running import serve
-from pelangi.chassis.service import Service
+from pelangi.chassis.service import Runtime, Service
 from pelangi.chassis.settings import ServiceSettings, development_key, key_ring
 from pelangi.contracts.sealing import identity_opener, visits_opener
 from pelangi.contracts.topics import REQUEST_DETAILS, VISIT_DETAILS
+from services.issuance.blanks import BLANKS_COLLECTION, Ledger
 from services.issuance.handlers import HANDLERS
 from services.issuance.metrics import count
 from services.issuance.opening import opening
 from services.issuance.routes import routes
+from services.issuance.settling import settling
 from services.issuance.store import INDEXES
 
 
@@ -42,6 +44,11 @@ def counted(handler: Handler[Any]) -> Handler[Any]:
     return handle
 
 
+async def open_ledger(runtime: Runtime) -> None:
+    """A system that never counted its blanks begins with those of the data file."""
+    await Ledger(runtime.store.collection(BLANKS_COLLECTION)).read()
+
+
 def make() -> Service:
     """The service, from the environment."""
     settings = Settings()
@@ -54,7 +61,8 @@ def make() -> Service:
         handlers={topic: counted(handler) for topic, handler in HANDLERS.items()},
         routes=routes,
         openers=openers,
-        timers=lambda runtime: (opening(runtime),),
+        timers=lambda runtime: (opening(runtime), settling(runtime)),
+        start=open_ledger,
         indexes=INDEXES,
     )
 

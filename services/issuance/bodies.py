@@ -15,6 +15,9 @@ S = DocumentStatus
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
 """A reason is a code, never prose: prose would carry persons into places where they must not be."""
 
+TOLD_BY_CENTRE = frozenset({S.BIO_CAPTURED, S.AWAITING_CENTRE, S.PRINT_READY})
+"""The steps at which the enrolment's status can be typed in."""
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -29,7 +32,10 @@ class HandedOverTo(_Body):
 
 
 class DocumentTransition(_Body):
-    """The next status of a document. Every status of DOMAIN.md §5.4 but SUPERSEDED and REVOKED."""
+    """The next status of a document. Every status of DOMAIN.md §5.4.
+
+    enrolment_status: what the centre's operator screen says; any code, also one that nobody here knows.
+    """
 
     to: Literal[
         S.OPEN,
@@ -46,10 +52,13 @@ class DocumentTransition(_Body):
         S.ON_HOLD,
         S.RETURNED,
         S.REJECTED,
+        S.SUPERSEDED,
+        S.REVOKED,
     ]
     siak_reference: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)] | None = None
     reason: Code | None = None
     handed_over_to: HandedOverTo | None = None
+    enrolment_status: Code | None = None
 
     def errors(self) -> list[FieldError]:
         """What this step needs and lacks, or has and cannot keep."""
@@ -58,13 +67,15 @@ class DocumentTransition(_Body):
             found.append(missing("handed_over_to"))
         if self.to is not S.HANDED_OVER and self.handed_over_to is not None:
             found.append(_not_here("handed_over_to"))
+        if self.to not in TOLD_BY_CENTRE and self.enrolment_status is not None:
+            found.append(_not_here("enrolment_status"))
         return found
 
     def move(self) -> Move:
         """What the model is asked to do."""
         to = self.handed_over_to
         recipient = Recipient(recipient_class=to.recipient_class.value, name=to.name, relation=to.relation) if to else None
-        return Move(self.to, self.siak_reference, self.reason, recipient)
+        return Move(self.to, self.siak_reference, self.reason, recipient, self.enrolment_status)
 
 
 class ItemTransition(_Body):

@@ -48,7 +48,12 @@ class Recipient(TypedDict):
 
 
 class Document(TypedDict):
-    """One document of an item. held_from: where it returns to from ON_HOLD."""
+    """One edition of a document of an item. held_from: where it returns to from ON_HOLD.
+
+    done_before: visits that had done the item when a new recording was asked; one beside them lets it go on.
+    blank: the taking of the blank it was printed on. print_attempt: takings of a lower number print nothing (see `blanks`).
+    enrolment_status: what the centre's operator screen said last, any code. replaces, replaced_by: the editions before and after.
+    """
 
     document_id: str
     item_id: str
@@ -60,6 +65,12 @@ class Document(TypedDict):
     siak_reference: NotRequired[str]
     issued_at: NotRequired[datetime]
     handed_over_to: NotRequired[Recipient]
+    done_before: NotRequired[list[str]]
+    blank: NotRequired[str]
+    print_attempt: NotRequired[int]
+    enrolment_status: NotRequired[str]
+    replaces: NotRequired[str]
+    replaced_by: NotRequired[str]
 
 
 class Decision(TypedDict):
@@ -108,8 +119,8 @@ class Appointment(TypedDict):
 
 
 class Case(BaseCase, total=False):
-    """Facts: received, details, details_version, items, persons, visits (outcomes by visit and item), appointments,
-    visit_details, closing, erased. Decided here: documents, decisions and closed (the outcome announced) by item.
+    """Facts: received, details, details_version, items, persons, visits (outcomes by visit and item), visited_at (by visit),
+    appointments, visit_details, closing, erased. Decided here: documents, decisions and closed (outcome announced) by item.
 
     to_open_since: there are items whose documents are not opened yet (see `opening`).
     """
@@ -120,6 +131,7 @@ class Case(BaseCase, total=False):
     items: list[Item]
     persons: list[dict[str, Any]]
     visits: dict[str, dict[str, str]]
+    visited_at: dict[str, datetime]
     appointments: dict[str, Appointment]
     visit_details: list[VisitNote]
     closing: str
@@ -154,9 +166,25 @@ def ends_items(case: Case) -> bool:
 
 def visit_outcome(case: Case, item_id: str) -> str | None:
     """DONE if the item was done at any visit, DEFERRED if it was only put off, None if no visit had it."""
-    outcomes = {visit[item_id] for visit in case.get("visits", {}).values() if item_id in visit}
-    outcomes |= {v["items"][item_id]["outcome"] or "" for v in case.get("visit_details", []) if item_id in v["items"]}
-    return next((o for o in (ItemVisitOutcome.DONE, ItemVisitOutcome.DEFERRED) if o in outcomes), None)
+    outcomes = _outcomes(case, item_id).values()
+    return next((o for o in (ItemVisitOutcome.DONE, ItemVisitOutcome.DEFERRED) if any(o in told for told in outcomes)), None)
+
+
+def done_visits(case: Case, item_id: str) -> set[str]:
+    """The visits at which the item was done."""
+    return {visit_id for visit_id, told in _outcomes(case, item_id).items() if ItemVisitOutcome.DONE in told}
+
+
+def _outcomes(case: Case, item_id: str) -> dict[str, set[str]]:
+    """What `visit-completed` and the newest snapshot say of the item, by visit."""
+    told: dict[str, set[str]] = {}
+    for visit_id, visited in case.get("visits", {}).items():
+        if item_id in visited:
+            told.setdefault(visit_id, set()).add(visited[item_id])
+    for note in case.get("visit_details", []):
+        if item_id in note["items"]:
+            told.setdefault(note["visit_id"], set()).add(note["items"][item_id]["outcome"] or "")
+    return told
 
 
 def rule_of(item: Item) -> ServiceRule:
@@ -184,9 +212,12 @@ def documents_of(case: Case, item_id: str) -> list[Document]:
 
 
 def document_status(case: Case, document: Document) -> DocumentStatus:
-    """Where the document stands: one that is not issued ends with its item."""
+    """Where the document stands: one that is not issued ends with its item.
+
+    Not so a next edition: the one before it was law, and the office owes what takes its place whatever becomes of the item.
+    """
     stored = DocumentStatus(document["status"])
-    if stored in FINAL or "issued_at" in document:
+    if stored in FINAL or "issued_at" in document or document["edition"] > 1:
         return stored
     status = item_status(case, item_of(case, document["item_id"]))
     if status == OPEN:

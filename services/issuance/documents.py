@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from importlib.resources import files
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from pelangi.contracts.codes import DocumentKind, ServiceKind
 from pelangi.contracts.reasons import DeferralReason, RejectionReason
+from services.issuance.tables import read_table
+from services.issuance.withdrawals import WITHDRAWAL_REASONS
 
 
 class DocumentStatus(StrEnum):
-    """Where a document stands. CANCELLED: it ended with its item before it was issued; nobody can ask for that."""
+    """Where a document stands. CANCELLED: it ended with its item before it was issued; nobody can ask for that.
+
+    SUPERSEDED, REVOKED: it was issued and counts no more; its next edition, if it has one, is a document of its own.
+    """
 
     OPEN = "OPEN"
     REQUIREMENTS_PENDING = "REQUIREMENTS_PENDING"
@@ -30,11 +33,16 @@ class DocumentStatus(StrEnum):
     RETURNED = "RETURNED"
     REJECTED = "REJECTED"
     CANCELLED = "CANCELLED"
+    SUPERSEDED = "SUPERSEDED"
+    REVOKED = "REVOKED"
 
 
 S = DocumentStatus
 
-FINAL = frozenset({S.HANDED_OVER, S.REJECTED, S.CANCELLED})
+WITHDRAWALS = frozenset({S.SUPERSEDED, S.REVOKED})
+"""What can become of an issued document at any time, also after it was handed over and its request closed."""
+
+FINAL = frozenset({S.HANDED_OVER, S.REJECTED, S.CANCELLED, *WITHDRAWALS})
 
 
 class Family(StrEnum):
@@ -91,7 +99,7 @@ STEPS: Mapping[Family, Steps] = {
 """The way forward of each family. Holding, resuming and rejecting are the same for all: see `targets`."""
 
 FROM_RECORD = _steps(OPEN="PRINT_READY", RETURNED="PRINT_READY")
-"""The short way of a card whose holder's record exists."""
+"""The short way of a card whose holder's record exists: some services, and every next edition."""
 
 ISSUED_BY: Mapping[Family, DocumentStatus] = {Family.A4: S.SIGNED, Family.CARD: S.PRINTED}
 """The step with which the legal document exists (DOMAIN.md §5.4); it needs a SIAK reference."""
@@ -100,8 +108,12 @@ REASONS: Mapping[DocumentStatus, frozenset[str]] = {
     S.ON_HOLD: frozenset(DeferralReason),
     S.RETURNED: frozenset(DeferralReason),
     S.REJECTED: frozenset(RejectionReason),
+    **{to: WITHDRAWAL_REASONS.of(to) for to in WITHDRAWALS},
 }
 """The steps that need a reason, and which."""
+
+RECORD_AGAIN = frozenset({DeferralReason.BIOMETRIC_FAILED})
+"""A card returned for one of these waits for another visit: only the person can be recorded (DOMAIN.md §5.5, second try)."""
 
 WITHOUT_VISIT = frozenset({S.ON_HOLD, S.REJECTED})
 """What the desk may do before the requirements were collected at a visit."""
@@ -139,8 +151,7 @@ class ServiceRules(RootModel[dict[ServiceKind, ServiceRule]]):
 
 def load_rules() -> Mapping[ServiceKind, ServiceRule]:
     """The table in `data/services.yaml`. Raises pydantic.ValidationError where it is not complete or contradicts itself."""
-    text = files("services.issuance").joinpath("data/services.yaml").read_text(encoding="utf-8")
-    return ServiceRules.model_validate(yaml.safe_load(text)).root
+    return ServiceRules.model_validate(read_table("services")).root
 
 
 RULES = load_rules()
@@ -152,18 +163,26 @@ def is_public(kind: str) -> bool:
 
 
 def targets(
-    rule: ServiceRule, status: DocumentStatus, *, issued: bool, held_from: DocumentStatus | None = None
+    rule: ServiceRule,
+    status: DocumentStatus,
+    *,
+    issued: bool,
+    held_from: DocumentStatus | None = None,
+    recorded: bool = False,
 ) -> frozenset[DocumentStatus]:
     """Where a document may go from `status`.
 
-    issued: it exists in law, so it can no longer be rejected. held_from: where a document ON_HOLD came from and returns to.
+    issued: it exists in law, so it can no longer be rejected, only withdrawn. held_from: where a document ON_HOLD came from and
+    returns to. recorded: the person's record is known to exist.
     """
-    if status in FINAL:
+    if status in FINAL - {S.HANDED_OVER}:
         return frozenset()
-    rejected = frozenset() if issued else frozenset({S.REJECTED})
+    away = WITHDRAWALS if issued else frozenset({S.REJECTED})
+    if status is S.HANDED_OVER:
+        return away & WITHDRAWALS
     if status is S.ON_HOLD:
-        return rejected | ({held_from} if held_from else frozenset())
+        return away | ({held_from} if held_from else frozenset())
     forward = STEPS[rule.family].get(status, frozenset())
-    if rule.from_record:
+    if rule.from_record or (recorded and rule.family is Family.CARD):
         forward |= FROM_RECORD.get(status, frozenset())
-    return forward | rejected | {S.ON_HOLD}
+    return forward | away | {S.ON_HOLD}

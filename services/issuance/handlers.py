@@ -46,8 +46,9 @@ def visit_scheduled(case: Case, fact: Fact[VisitScheduled], now: datetime) -> Ca
 
 def visit_completed(case: Case, fact: Fact[VisitCompleted], now: datetime) -> Case:
     """The outcome of each item at one visit: finishes what a visit finishes, and lets documents proceed."""
-    outcomes = {item.item_id: str(item.outcome) for item in fact.data.items}
-    return settle({**case, "visits": {**case.get("visits", {}), fact.data.visit_id: outcomes}}, now)
+    visit_id, outcomes = fact.data.visit_id, {item.item_id: str(item.outcome) for item in fact.data.items}
+    visited_at = {**case.get("visited_at", {}), visit_id: fact.data.completed_at}
+    return settle({**case, "visits": {**case.get("visits", {}), visit_id: outcomes}, "visited_at": visited_at}, now)
 
 
 def visit_details(case: Case, fact: Fact[Visits | None], now: datetime) -> Case:

@@ -5,13 +5,14 @@ Counted at the edges, where a transition is about to be written or was: one that
 
 from typing import cast
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from pelangi.chassis.case import BaseCase
 from services.issuance.case import Case
 
 DOCUMENTS = Counter("pelangi_document_transitions_total", "Documents that reached a status", ["kind", "status"])
 ITEMS_CLOSED = Counter("pelangi_items_closed_total", "Items closed, as announced", ["outcome"])
+BLANKS = Gauge("pelangi_blanks_on_hand", "Blank cards on hand, as last read", ["kind"])
 
 
 def count(before: BaseCase | None, after: BaseCase) -> None:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from pelangi.chassis.case import emit
-from pelangi.contracts.codes import DocumentKind, ItemOutcome, ItemVisitOutcome, RecipientClass, ServiceKind
-from pelangi.contracts.events import DocumentHandedOver, DocumentIssued, ItemClosed
+from pelangi.contracts.codes import DocumentKind, ItemOutcome, RecipientClass, ServiceKind, WithdrawalReason
+from pelangi.contracts.events import DocumentHandedOver, DocumentIssued, DocumentWithdrawn, ItemClosed
 from pelangi.contracts.public import public_service_kind
 from pelangi.contracts.reasons import REASON_CLASS, ReasonClass
 from services.issuance.case import (
@@ -24,14 +24,24 @@ from services.issuance.case import (
     document_of,
     document_status,
     documents_of,
+    done_visits,
     ends_items,
     is_closed,
     item_of,
     item_status,
     rule_of,
-    visit_outcome,
 )
-from services.issuance.documents import FINAL, ISSUED_BY, WITHOUT_VISIT, DocumentStatus, is_public, targets
+from services.issuance.documents import (
+    FINAL,
+    ISSUED_BY,
+    RECORD_AGAIN,
+    WITHDRAWALS,
+    WITHOUT_VISIT,
+    DocumentStatus,
+    Family,
+    is_public,
+    targets,
+)
 
 
 class NotAllowed(Exception):
@@ -46,6 +56,23 @@ class Missing(Exception):
         self.field = field
 
 
+class NeedsBlank(Exception):
+    """All is well, but a card is printed on a blank: take one of this kind under this attempt, and ask again with it."""
+
+    def __init__(self, kind: str, attempt: int) -> None:
+        super().__init__(kind, attempt)
+        self.kind = kind
+        self.attempt = attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A blank that was taken from the ledger for one document."""
+
+    take: str
+    attempt: int
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """What the desk asks of a document."""
@@ -54,6 +81,8 @@ class Move:
     siak_reference: str | None = None
     reason: str | None = None
     handed_over_to: Recipient | None = None
+    enrolment_status: str | None = None
+    blank: Blank | None = None
 
 
 def settle(case: Case, now: datetime) -> Case:
@@ -87,24 +116,38 @@ def open_documents(case: Case, draw: Callable[[], str], now: datetime) -> Case:
     return settle({**case, "documents": [*case.get("documents", []), *opened]}, now)
 
 
-def move_document(case: Case, document_id: str, move: Move, now: datetime) -> Case:
-    """The case after a document went where the desk says (DOMAIN.md §5.4).
+def move_document(case: Case, document_id: str, move: Move, draw: Callable[[], str], now: datetime) -> Case:
+    """The case after a document went where the desk says (DOMAIN.md §5.4). `draw` gives the id of a next edition.
 
-    Raises LookupError, NotAllowed, or Missing: the SIAK reference of what becomes a legal document.
+    Raises LookupError, NotAllowed, Missing (the SIAK reference of what becomes a legal document), or NeedsBlank: a card that
+    is printed for the first time.
     """
     document = document_of(case, document_id)
     item = item_of(case, document["item_id"])
     _check_allowed(case, item, document, move.to)
     after = _moved(document, move, now)
+    if move.to in WITHDRAWALS:
+        return settle(_withdraw(case, item, after, draw, now), now)
     if move.to is ISSUED_BY[rule_of(item).family] and "issued_at" not in document:
         if "siak_reference" not in after:
             raise Missing("siak_reference")
+        if rule_of(item).family is Family.CARD:
+            after["blank"] = _blank_for(document, move)
         after["issued_at"] = now
         case = _emit_issued(case, item, after, now)
     elif move.to is DocumentStatus.HANDED_OVER:
         case = _emit_handed_over(case, after, now)
-    documents = [after if d["document_id"] == document_id else d for d in case["documents"]]
-    return settle(_decide_by_documents({**case, "documents": documents}, item, move.reason), now)
+    elif move.to is DocumentStatus.RETURNED and move.reason in RECORD_AGAIN:
+        after["done_before"] = sorted(done_visits(case, item["item_id"]))
+    return settle(_decide_by_documents(_with_document(case, after), item, move.reason), now)
+
+
+def stop_printing(case: Case, document_id: str, attempt: int) -> Case:
+    """The case in which a blank taken under this attempt prints the document no more; the same object where it is so."""
+    document = document_of(case, document_id)
+    if "issued_at" in document or document.get("print_attempt", 0) != attempt:
+        return case
+    return _with_document(case, {**document, "print_attempt": attempt + 1})
 
 
 def close_item(case: Case, item_id: str, outcome: ItemOutcome, reason: str | None, now: datetime) -> Case:
@@ -113,10 +156,13 @@ def close_item(case: Case, item_id: str, outcome: ItemOutcome, reason: str | Non
     Raises LookupError or NotAllowed: the item or the request is closed, or what is rejected exists in law already.
     """
     item = item_of(case, item_id)
-    issued = any("issued_at" in d for d in documents_of(case, item_id))
+    issued = any("issued_at" in d and d["status"] not in WITHDRAWALS for d in documents_of(case, item_id))
     finished = item_status(case, item) != OPEN or is_closed(case) or case.get("erased")
     if finished or (issued and outcome is ItemOutcome.REJECTED):
         raise NotAllowed
+    for document in documents_of(case, item_id):
+        if document["edition"] > 1 and "issued_at" not in document and document_status(case, document) not in FINAL:
+            case = _with_document(case, _moved(document, Move(DocumentStatus.CANCELLED), now))
     return settle(_decide(case, item_id, outcome, reason), now)
 
 
@@ -139,21 +185,58 @@ def forget_visit(note: VisitNote) -> VisitNote:
 def _forget(document: Document) -> Document:
     after: Document = {**document, "history": [{**step, "reason": None} for step in document["history"]]}
     after.pop("siak_reference", None)
+    after.pop("enrolment_status", None)
     if "handed_over_to" in after:
         after["handed_over_to"] = {**after["handed_over_to"], "name": None, "relation": None}
     return after
 
 
 def _check_allowed(case: Case, item: Item, document: Document, to: DocumentStatus) -> None:
-    status = document_status(case, document)
+    status, again = document_status(case, document), document["edition"] > 1
     held_from = DocumentStatus(document["held_from"]) if "held_from" in document else None
-    if case.get("erased") or item_status(case, item) not in {OPEN, ENDED}:
+    allowed = targets(rule_of(item), status, issued="issued_at" in document, held_from=held_from, recorded=again)
+    if case.get("erased") or to not in allowed:
         raise NotAllowed
-    if to not in targets(rule_of(item), status, issued="issued_at" in document, held_from=held_from):
+    if again or to in WITHDRAWALS:
+        return  # its item may be closed, and its requirements were collected for the first edition
+    if item_status(case, item) not in {OPEN, ENDED}:
         raise NotAllowed
     resumed = status is DocumentStatus.ON_HOLD and to is held_from
-    if not (resumed or to in WITHOUT_VISIT) and visit_outcome(case, item["item_id"]) != ItemVisitOutcome.DONE:
+    if resumed or to in WITHOUT_VISIT:
+        return
+    if not done_visits(case, item["item_id"]) - set(document.get("done_before", [])):
         raise NotAllowed
+
+
+def _blank_for(document: Document, move: Move) -> str:
+    attempt = document.get("print_attempt", 0)
+    if move.blank is None or move.blank.attempt != attempt:
+        raise NeedsBlank(document["document_kind"], attempt)
+    return move.blank.take
+
+
+def _withdraw(case: Case, item: Item, document: Document, draw: Callable[[], str], now: datetime) -> Case:
+    """The case with a withdrawn document, told to everybody, and with the next edition where one is owed.
+
+    The item stays as it is: closed once, it is never opened again.
+    """
+    superseded = document["status"] == DocumentStatus.SUPERSEDED
+    new = None
+    if superseded or item_status(case, item) == OPEN:
+        new = _new_document(item, document["document_kind"], draw(), now, document["edition"] + 1)
+        new["replaces"] = document["document_id"]
+    if new is not None and superseded:
+        document = {**document, "replaced_by": new["document_id"]}
+    after = _with_document(case, document)
+    if new is not None:
+        after = {**after, "documents": [*after["documents"], new]}
+    return _emit_withdrawn(after, document, now)
+
+
+def _with_document(case: Case, document: Document) -> Case:
+    """The case with this document in the place of its former self."""
+    documents = [document if d["document_id"] == document["document_id"] else d for d in case["documents"]]
+    return {**case, "documents": documents}
 
 
 def _moved(document: Document, move: Move, now: datetime) -> Document:
@@ -166,16 +249,18 @@ def _moved(document: Document, move: Move, now: datetime) -> Document:
         after["siak_reference"] = move.siak_reference
     if move.handed_over_to:
         after["handed_over_to"] = move.handed_over_to
+    if move.enrolment_status:
+        after["enrolment_status"] = move.enrolment_status
     return after
 
 
-def _new_document(item: Item, kind: str, document_id: str, now: datetime) -> Document:
+def _new_document(item: Item, kind: str, document_id: str, now: datetime, edition: int = 1) -> Document:
     step = Step(status=DocumentStatus.OPEN.value, at=now, reason=None)
     return Document(
         document_id=document_id,
         item_id=item["item_id"],
         document_kind=str(kind),
-        edition=1,
+        edition=edition,
         status=DocumentStatus.OPEN.value,
         history=[step],
     )
@@ -239,6 +324,22 @@ def _emit_handed_over(case: Case, document: Document, now: datetime) -> Case:
         document_kind=DocumentKind(document["document_kind"]),
         handed_over_at=now,
         recipient_class=RecipientClass(document["handed_over_to"]["recipient_class"]),
+    )
+    return emit(case, event)
+
+
+def _emit_withdrawn(case: Case, document: Document, now: datetime) -> Case:
+    if not is_public(document["document_kind"]):
+        return case
+    event = DocumentWithdrawn(
+        request_id=case["_id"],
+        item_id=document["item_id"],
+        document_id=document["document_id"],
+        document_kind=DocumentKind(document["document_kind"]),
+        edition=document["edition"],
+        withdrawn_at=now,
+        reason=WithdrawalReason(document["status"]),
+        replaced_by=document.get("replaced_by"),
     )
     return emit(case, event)
 

@@ -1,21 +1,29 @@
 """HTTP of issuance: call -> transition -> reply. No rules and no database here."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pelangi.chassis.commands import Answer, Command, execute
+from pelangi.chassis.ids import random_id
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.web import Body, Problem, documented, idempotency_key, invalid, not_found, read_body, validate
 from pelangi.contracts.codes import ItemOutcome
 from services.issuance import store
+from services.issuance.blanks import BLANKS_COLLECTION, BlankKind, Ledger, NoBlank
 from services.issuance.bodies import DocumentTransition, ItemTransition, missing
 from services.issuance.case import Case, document_of, item_of
 from services.issuance.metrics import count
-from services.issuance.model import Missing, NotAllowed, close_item, move_document
+from services.issuance.model import Blank, Missing, NeedsBlank, NotAllowed, close_item, move_document
+from services.issuance.routes_blanks import add_blanks, no_blank
 from services.issuance.views import Json, document_view, item_view, request_view
+
+PRINT_TRIES = 4
+"""A blank that was taken back meanwhile is taken anew."""
 
 B = TypeVar("B", DocumentTransition, ItemTransition)
 
@@ -23,6 +31,8 @@ B = TypeVar("B", DocumentTransition, ItemTransition)
 def routes(runtime: Runtime) -> APIRouter:
     """The routes of issuance."""
     router = APIRouter()
+    ledger, clock = Ledger(runtime.store.collection(BLANKS_COLLECTION)), runtime.clock
+    add_blanks(router, runtime, ledger)
 
     @router.get("/v1/requests/{request_id}/documents")
     async def read_documents(request_id: str) -> Response:
@@ -30,7 +40,7 @@ def routes(runtime: Runtime) -> APIRouter:
         case = await runtime.cases.get(request_id)
         if case is None:
             raise not_found()
-        return JSONResponse(request_view(cast(Case, case)))
+        return JSONResponse(request_view(cast(Case, case), await ledger.read(), clock.now()))
 
     @router.post("/v1/items/{item_id}/transitions", openapi_extra=documented(ItemTransition))
     async def end_item(item_id: str, request: Request) -> Response:
@@ -40,8 +50,8 @@ def routes(runtime: Runtime) -> APIRouter:
 
         def change(case: Case) -> tuple[Case, Json]:
             body = _valid(ItemTransition, raw)
-            after = close_item(case, item_id, ItemOutcome(body.to), body.reason, runtime.clock.now())
-            return after, item_view(after, item_of(after, item_id))
+            after = close_item(case, item_id, ItemOutcome(body.to), body.reason, clock.now())
+            return after, item_view(after, item_of(after, item_id), {}, clock.now())
 
         return await _run(runtime, request_id, _command(request, key, raw), change)
 
@@ -51,15 +61,30 @@ def routes(runtime: Runtime) -> APIRouter:
         key, raw = await _read(runtime, request)
         request_id = await store.request_of_document(runtime.cases, document_id)
 
-        def change(case: Case) -> tuple[Case, Json]:
-            body = _valid(DocumentTransition, raw)
-            after = move_document(case, document_id, body.move(), runtime.clock.now())
-            document = document_of(after, document_id)
-            return after, {"item_id": document["item_id"], **document_view(after, document)}
+        next_edition, blank = random_id(), None
 
-        return await _run(runtime, request_id, _command(request, key, raw), change)
+        def change(case: Case) -> tuple[Case, Json]:
+            move = replace(_valid(DocumentTransition, raw).move(), blank=blank)
+            after = move_document(case, document_id, move, lambda: next_edition, clock.now())
+            document = document_of(after, document_id)
+            return after, {"item_id": document["item_id"], **document_view(after, document, clock.now())}
+
+        for _ in range(PRINT_TRIES):
+            try:
+                return await _run(runtime, request_id, _command(request, key, raw), change)
+            except NeedsBlank as needs:
+                blank = await _take(ledger, needs, str(request_id), document_id, clock.wall())
+        raise Problem(503, "contention", "Coba lagi sebentar. / Try again shortly.")
 
     return router
+
+
+async def _take(ledger: Ledger, needs: NeedsBlank, request_id: str, document_id: str, wall: datetime) -> Blank:
+    """A blank for the card. Raises Problem 409 `no_blank`: it may go ON_HOLD NO_BLANK."""
+    try:
+        return Blank(await ledger.take(BlankKind(needs.kind), request_id, document_id, needs.attempt, wall), needs.attempt)
+    except NoBlank:
+        raise no_blank() from None
 
 
 async def _read(runtime: Runtime, request: Request) -> tuple[str, Body]:

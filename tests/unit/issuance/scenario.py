@@ -1,6 +1,6 @@
 """Facts of one made-up request, and what folding them makes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, cast
@@ -38,10 +38,12 @@ from pelangi.contracts.reasons import DeferralReason, ReasonClass
 from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.sealing import Opened
 from pelangi.contracts.snapshots import Identity, IdentityPerson, PlanningItem, Visit, VisitItem, Visits
+from services.issuance.blanks import BlankKind, Stock, opened
 from services.issuance.case import Case, Document
 from services.issuance.documents import DocumentStatus
 from services.issuance.handlers import HANDLERS
-from services.issuance.model import Move, move_document, open_documents
+from services.issuance.model import Blank, Move, move_document, open_documents
+from services.issuance.views import request_view
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 REQUEST = "8d7c4a52-6a3e-5b19-8a6c-000000000001"
@@ -49,6 +51,7 @@ VISIT, VISIT_2 = "01934567-0000-7000-8000-0000000000a1", "01934567-0000-7000-800
 RECEIVED = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 DAY = date(2026, 11, 24)
+STOCKS = {kind: opened(kind) for kind in BlankKind}
 NAME, NIK = "Aminah binti Made Up", "1971045507519001"
 
 
@@ -164,11 +167,13 @@ class Desk:
 
     def open(self) -> "Desk":
         """What the timer does."""
-        return self.take(open_documents(self.case, lambda: item_id(next(self._ids)), NOW))
+        return self.take(open_documents(self.case, self._draw, NOW))
 
     def move(self, to: str, document: int = 0, now: datetime = NOW, **fields: Any) -> "Desk":
-        document_id = self.documents[document]["document_id"]
-        return self.take(move_document(self.case, document_id, Move(DocumentStatus(to), **fields), now))
+        """What the desk does; for a card that is printed a blank is at hand."""
+        document_id, attempt = self.documents[document]["document_id"], self.documents[document].get("print_attempt", 0)
+        fields = {"blank": Blank(f"take-{document_id}", attempt)} | fields if to == "PRINTED" else fields
+        return self.take(move_document(self.case, document_id, Move(DocumentStatus(to), **fields), self._draw, now))
 
     def walk(self, *steps: str, document: int = 0) -> "Desk":
         """Along these steps, with whatever each needs."""
@@ -185,6 +190,13 @@ class Desk:
         self.events += [MODELS[e["type"]].model_validate_json(e["data"]) for e in change.envelopes]
         self.case = change.after
         return self
+
+    def shown(self, stocks: Mapping[BlankKind, Stock] = STOCKS, now: datetime = NOW) -> dict[str, Any]:
+        """What GET answers."""
+        return request_view(self.case, stocks, now)
+
+    def _draw(self) -> str:
+        return item_id(next(self._ids))
 
     @property
     def documents(self) -> list[Document]:

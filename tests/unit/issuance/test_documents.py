@@ -52,7 +52,8 @@ CARD = {
 FROM_RECORD = CARD | {("OPEN", "PRINT_READY"), ("RETURNED", "PRINT_READY")}
 
 WAYS = {ServiceKind.KK_CHANGE: A4, ServiceKind.KTP_NEW: CARD, ServiceKind.KIA: FROM_RECORD, ServiceKind.KTP_REISSUE: FROM_RECORD}
-FINISHED = {"HANDED_OVER", "REJECTED", "CANCELLED"}
+WITHDRAWN = {"SUPERSEDED", "REVOKED"}
+FINISHED = {"HANDED_OVER", "REJECTED", "CANCELLED", *WITHDRAWN}
 
 
 @pytest.mark.parametrize("issued", [False, True])
@@ -62,7 +63,10 @@ def test_every_pair_is_allowed_or_refused_as_the_domain_says(service: ServiceKin
         if status is S.ON_HOLD:
             continue
         forward = (status, to) in WAYS[service]
-        allowed = forward or (status not in FINISHED and (to == "ON_HOLD" or (to == "REJECTED" and not issued)))
+        away = (to == "REJECTED" and not issued) or (to in WITHDRAWN and issued)
+        allowed = (
+            forward or (status not in FINISHED and (to == "ON_HOLD" or away)) or (status == "HANDED_OVER" and issued and away)
+        )
         assert (to in targets(RULES[service], status, issued=issued)) == allowed, (status, to)
 
 
@@ -70,7 +74,7 @@ def test_every_pair_is_allowed_or_refused_as_the_domain_says(service: ServiceKin
 @pytest.mark.parametrize("held_from", [s for s in S if s not in FINAL and s is not S.ON_HOLD])
 def test_on_hold_goes_back_only_where_it_came_from(held_from: DocumentStatus, issued: bool) -> None:
     back = targets(RULES[ServiceKind.KK_NEW], S.ON_HOLD, issued=issued, held_from=held_from)
-    assert back == ({held_from} if issued else {held_from, S.REJECTED})
+    assert back == ({held_from, *(WITHDRAWN if issued else {"REJECTED"})})
 
 
 def test_nobody_can_ask_for_cancelled() -> None:

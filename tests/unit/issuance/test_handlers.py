@@ -13,7 +13,6 @@ from pelangi.contracts.codes import ClosingOutcome, ItemOutcome, ItemVisitOutcom
 from pelangi.contracts.events import DocumentIssued, ItemClosed
 from pelangi.contracts.reasons import ReasonClass
 from services.issuance.handlers import HANDLERS
-from services.issuance.views import request_view
 from tests.unit.issuance.scenario import (
     A4_WAY,
     NAME,
@@ -42,7 +41,7 @@ SENT_OR_DRAWN = {"version", "changed_at", "to_open_since", "closed", "applied"}
 def facts_of(desk: Desk) -> dict[str, Any]:
     """All that order must not touch: the facts as stored, and everything shown of them."""
     stored = {k: v for k, v in desk.case.items() if k not in SENT_OR_DRAWN}
-    return {"facts": stored, "to open": "to_open_since" in desk.case, "shown": request_view(desk.case)}
+    return {"facts": stored, "to open": "to_open_since" in desk.case, "shown": desk.shown()}
 
 
 outcomes = st.dictionaries(st.integers(0, 3), st.sampled_from(ItemVisitOutcome), max_size=4)
@@ -86,7 +85,7 @@ def test_an_item_is_closed_once_and_the_answer_says_what_was_announced(facts: li
     desk = Desk(*data.draw(st.permutations(facts + facts)))
     announced = [(e.item_id, e.outcome) for e in desk.sent(ItemClosed)]
     assert len({item for item, _ in announced}) == len(announced)
-    shown = {i["item_id"]: i["status"] for i in request_view(desk.case)["items"]}
+    shown = {i["item_id"]: i["status"] for i in desk.shown()["items"]}
     assert all(shown[item] == outcome for item, outcome in announced)
     over_open_items = any(f.type == topics.REQUEST_CLOSED and f.data.outcome not in BY_ITEMS for f in facts)
     if not over_open_items:
@@ -143,14 +142,14 @@ def test_an_item_withdrawn_by_a_correction_is_closed_as_withdrawn() -> None:
     desk = Desk(details(*kinds)).open().fold(details(*kinds, version=2, withdrawn=[0]))
     [event] = desk.sent(ItemClosed)
     assert (event.item_id, event.outcome, event.reason_class) == (item_id(0), ItemOutcome.WITHDRAWN, ReasonClass.RESIDENT)
-    assert [d["status"] for i in request_view(desk.case)["items"] for d in i["documents"]] == ["CANCELLED", "OPEN"]
+    assert [d["status"] for i in desk.shown()["items"] for d in i["documents"]] == ["CANCELLED", "OPEN"]
 
 
 @pytest.mark.parametrize("status", [RequestStatus.WITHDRAWN, RequestStatus.DECEASED, RequestStatus.DUPLICATE])
 def test_a_snapshot_of_a_closed_request_closes_it_too(status: RequestStatus) -> None:
     desk = Desk(details(ServiceKind.KK_NEW, status=status))
-    assert request_view(desk.case)["closed"] is True
-    assert request_view(desk.case)["items"][0]["status"] == "ENDED"
+    assert desk.shown()["closed"] is True
+    assert desk.shown()["items"][0]["status"] == "ENDED"
     assert desk.sent(ItemClosed) == []
 
 
@@ -174,7 +173,7 @@ def test_erasure_leaves_ids_and_outcomes_and_nothing_of_the_person(last_visit_af
     for personal in (NAME, NIK, "Budi", "CHILD", "SIAK-1", "PERSON_UNSETTLED"):
         assert personal not in text
     assert desk.case["erased"] is True
-    assert [i["status"] for i in request_view(desk.case)["items"]] == ["DONE", "OPEN"]
+    assert [i["status"] for i in desk.shown()["items"]] == ["DONE", "OPEN"]
     assert "to_open_since" not in desk.case
 
 
@@ -188,7 +187,7 @@ def test_erased_visits_are_forgotten_but_not_their_outcome() -> None:
     desk = Desk(details(ServiceKind.KK_NEW), completed({0: DONE}), visits({0: DONE}))
     desk.fold(Fact(topics.VISIT_DETAILS, desk.case["_id"], desk.case["_id"], 50, TRACE, None))
     assert "visit_details" not in desk.case
-    assert request_view(desk.case)["items"][0]["visit_outcome"] == "DONE"
+    assert desk.shown()["items"][0]["visit_outcome"] == "DONE"
 
 
 def test_every_topic_that_issuance_reads_has_a_handler() -> None:
@@ -199,4 +198,4 @@ def test_an_unknown_closing_is_a_closing_over_open_items() -> None:
     fact = closed(ClosingOutcome.OTHER)
     unknown = fact.data.model_copy(update={"outcome": "UNKNOWN"})
     desk = Desk(details(ServiceKind.KK_NEW), Fact(fact.type, fact.request_id, fact.aggregate, 9, TRACE, unknown))
-    assert request_view(desk.case)["items"][0]["status"] == "ENDED"
+    assert desk.shown()["items"][0]["status"] == "ENDED"

@@ -146,7 +146,7 @@ def test_a_returned_document_goes_round_again() -> None:
     desk = visited_desk(ServiceKind.KK_NEW, ServiceKind.KTP_NEW).walk("DATA_ENTERED", "VERIFIED")
     desk.move("RETURNED", reason=DeferralReason.INCOMPLETE_REQUIREMENTS).walk("REQUIREMENTS_PENDING", *A4_WAY)
     desk.walk("BIO_CAPTURED", "AWAITING_CENTRE", document=1)
-    desk.move("RETURNED", 1, reason=DeferralReason.BIOMETRIC_FAILED).walk(*CARD_WAY, document=1)
+    desk.move("RETURNED", 1, reason=DeferralReason.DUPLICATE_RECORD).walk(*CARD_WAY, document=1)
     assert len(desk.sent(DocumentIssued)) == len(desk.sent(ItemClosed)) == 2
 
 

@@ -30,17 +30,24 @@ async def test_the_whole_way_over_http(client: Client) -> None:
     for step in steps:
         response = await client.move(document_id, step)
         assert response.status_code == 200, response.text
-        assert response.json() == {
+        answer = response.json()
+        assert answer.pop("clock").keys() == {"gross_hours", "net_hours", "target_hours", "statutory_days", "working_days"}
+        assert answer == {
             "request_id": REQUEST,
             "item_id": item_id(0),
             "document_id": document_id,
             "document_kind": "KK",
             "edition": 1,
             "status": step["to"],
+            "handed_over": False,
+            "replaced_by": None,
+            "enrolment": None,
         }
     assert (await client.move(document_id, HANDED_OVER)).status_code == 200
     assert await client.sent() == ["document-issued.v1", "document-handed-over.v1", "item-closed.v1"]
-    assert await client.shown() == {
+    shown = await client.shown()
+    assert [d.pop("clock")["target_hours"] for i in shown["items"] for d in i["documents"]] == [24]
+    assert shown == {
         "request_id": REQUEST,
         "details_version": 1,
         "closed": False,
@@ -50,7 +57,18 @@ async def test_the_whole_way_over_http(client: Client) -> None:
                 "service_kind": "KK_CHANGE",
                 "status": "DONE",
                 "visit_outcome": "DONE",
-                "documents": [{"document_id": document_id, "document_kind": "KK", "edition": 1, "status": "HANDED_OVER"}],
+                "card_promised": None,
+                "documents": [
+                    {
+                        "document_id": document_id,
+                        "document_kind": "KK",
+                        "edition": 1,
+                        "status": "HANDED_OVER",
+                        "handed_over": True,
+                        "replaced_by": None,
+                        "enrolment": None,
+                    }
+                ],
             }
         ],
     }
@@ -109,7 +127,11 @@ async def test_every_write_wakes_the_relay(client: Client) -> None:
     ("body", "pointers"),
     [
         ({}, {"#/to"}),
-        ({"to": "SUPERSEDED"}, {"#/to"}),
+        ({"to": "SUPERSEDED"}, {"#/reason"}),
+        ({"to": "SUPERSEDED", "reason": "CONTRARIUS_ACTUS"}, {"#/reason"}),
+        ({"to": "REVOKED", "reason": "TYPING_ERROR"}, {"#/reason"}),
+        ({"to": "VERIFIED", "enrolment_status": "PROCESSING"}, {"#/enrolment_status"}),
+        ({"to": "BIO_CAPTURED", "enrolment_status": "budi itu"}, {"#/enrolment_status"}),
         ({"to": "CANCELLED"}, {"#/to"}),
         ({"to": "ON_HOLD"}, {"#/reason"}),
         ({"to": "ON_HOLD", "reason": "FALSE_STATEMENT"}, {"#/reason"}),
