@@ -34,7 +34,8 @@ class Slot(TypedDict):
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
     place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for the visit.
-    terms, errands: what the request was when the slot was chosen, see `agenda`.
+    not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was chosen,
+    see `agenda`.
     """
 
     placement_id: str
@@ -58,6 +59,7 @@ class Slot(TypedDict):
     end: NotRequired[int]
     place_keys: NotRequired[list[str]]
     asked: NotRequired[str | None]
+    not_earlier: NotRequired[str | None]
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
 
@@ -96,6 +98,7 @@ class CaseVisit(TypedDict):
     reason: str | None
     version: int
     asked: NotRequired[str | None]
+    not_earlier: NotRequired[str | None]
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
 

@@ -250,6 +250,7 @@ def _visit(slot: Slot, revision: int) -> CaseVisit:
         "reason": slot["reason"],
         "version": slot["visit_version"],
         "asked": slot.get("asked"),
+        "not_earlier": slot.get("not_earlier"),
         "terms": slot.get("terms"),
         "errands": slot.get("errands"),
     }

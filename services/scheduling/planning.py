@@ -40,12 +40,14 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     """What a case asks of the planner: a new visit, or a new place for the one it has.
 
     `on`: the first date that a visit may have. Items of no use by then are left out, unless there are no others: then the ask is
-    for the date from which they are. Of a list that needs more than a day, as many persons as fit.
+    for the date from which they are. Of a list that needs more than a day, as many persons as fit. A visit that the office moved
+    does not come before the date that the office chose.
     """
     details, visit = case["details"], open_visit(case)
     place, all_items = details["place"], items_to_visit(case)
     kind = place["visit_kind"]
-    earliest = max(on.isoformat(), min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE))
+    useful = min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE)
+    earliest = max(on.isoformat(), useful, (visit.get("not_earlier") if visit else None) or AT_ONCE)
     items = share_of(usable(all_items, earliest), details, most_minutes(kind, reference))
     deadline = details.get("deadline")
     keys = tuple(place_keys(place))
@@ -242,7 +244,9 @@ def _has(slots: Sequence[Slot], case: Case) -> bool:
 
 def _known(slot: Slot, case: Case) -> Slot:
     """The slot with what the request was when it was chosen."""
-    return {**slot, "asked": slot["reason"], "terms": terms_of(case), "errands": errands_of(case)}
+    visit = open_visit(case)
+    known: Slot = {**slot, "asked": slot["reason"], "terms": terms_of(case), "errands": errands_of(case)}
+    return {**known, "not_earlier": visit.get("not_earlier")} if visit else known
 
 
 def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:

@@ -126,6 +126,7 @@ def _member_slot(case: Case, visit: DayVisit, day: Day) -> Slot:
         "minutes": booking["minutes"] if booking else old["minutes"],
         "reason": visit.get("reason"),
         "asked": mine.get("asked"),
+        "not_earlier": visit["moved_to"]["day"],
         "terms": mine.get("terms"),
         "errands": mine.get("errands"),
     }

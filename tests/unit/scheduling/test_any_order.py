@@ -1,6 +1,7 @@
 """Any permutation and repetition of one request's facts ends in the same facts and everything derived from them."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, cast
 
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from pelangi.chassis.case import Change, Fact, stub
 from pelangi.contracts.codes import ItemOutcome, RequestStatus, VisitKind
 from services.scheduling import model
-from services.scheduling.agenda import items_to_visit
+from services.scheduling.agenda import errands_of, items_to_visit, terms_of
 from services.scheduling.case import Case, Slot
 from services.scheduling.model import Seen
 from tests.unit.scheduling.city import (
@@ -35,6 +36,7 @@ FACTS: list[Callable[[], Fact[Any]]] = [
     lambda: details(version=1),
     lambda: details(version=2, village=OTHER_VILLAGE, status=RequestStatus.NEEDS_INFO),
     lambda: details(version=3, withdrawn=[1], village=OTHER_VILLAGE),
+    lambda: details(version=4, withdrawn=[1], needs=["BEDRIDDEN"], not_before={0: date(2027, 1, 13)}),
     lambda: item_closed(at=0, outcome=ItemOutcome.DONE),
     closed,
     tombstone,
@@ -48,13 +50,14 @@ def outcome(case: Case) -> dict[str, Any]:
     return shown
 
 
-def with_visit(*, started: bool) -> Case:
+def with_visit(*, status: str) -> Case:
     """A case whose two items have a visit."""
     case = fold_facts(details(version=1)).after
-    wish = cast(Slot, {**slot(1, VisitKind.HOME, 20, WEDNESDAY), "items": items_to_visit(case), "start": 495, "end": 515})
+    known = {"terms": terms_of(case), "errands": errands_of(case), "items": items_to_visit(case)}
+    wish = cast(Slot, {**slot(1, VisitKind.HOME, 20, WEDNESDAY), **known, "start": 495, "end": 515})
     case = _bare(model.hold(model.want(case, wish, NOW), wish, NOW))
-    if started:
-        case = _bare(model.follow(case, Seen(item_id(1), WEDNESDAY, 2, "EN_ROUTE"), NOW))
+    if status != "PLANNED":
+        case = _bare(model.follow(case, Seen(item_id(1), WEDNESDAY, 2, status, "UNSAFE", NOW), NOW))
     return case
 
 
@@ -79,16 +82,16 @@ def test_before_there_is_a_visit(pair: tuple[list[int], list[int]]) -> None:
     assert outcome(fold_facts(*(FACTS[i]() for i in shuffled)).after) == outcome(expected)
 
 
-@given(orders(), st.booleans())
-def test_with_a_visit(pair: tuple[list[int], list[int]], started: bool) -> None:
+@given(orders(), st.sampled_from(["PLANNED", "EN_ROUTE", "FAILED"]))
+def test_with_a_visit(pair: tuple[list[int], list[int]], status: str) -> None:
     straight, shuffled = pair
-    expected = fold_facts(*(FACTS[i]() for i in straight), case=with_visit(started=started)).after
-    actual = fold_facts(*(FACTS[i]() for i in shuffled), case=with_visit(started=started)).after
+    expected = fold_facts(*(FACTS[i]() for i in straight), case=with_visit(status=status)).after
+    actual = fold_facts(*(FACTS[i]() for i in shuffled), case=with_visit(status=status)).after
     assert outcome(actual) == outcome(expected)
 
 
 def test_an_ended_visit_stays_as_it_was() -> None:
-    case = with_visit(started=True)
+    case = with_visit(status="EN_ROUTE")
     done = {item_id(1000): ("DONE", None), item_id(1001): ("DONE", None)}
     case = _bare(model.follow(case, Seen(item_id(1), WEDNESDAY, 4, "DONE", None, NOW, done), NOW))
     change = fold_facts(closed(), case=case)

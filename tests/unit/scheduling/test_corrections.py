@@ -10,6 +10,7 @@ from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.topics import VISIT_DETAILS
 from tests.unit.scheduling.city import OTHER_VILLAGE, VILLAGE, City, closed, details, item_closed, item_id
 from tests.unit.scheduling.test_booking import Died, consistent, die_at
+from tests.unit.scheduling.test_taking_along import standing
 
 TWO = (ServiceKind.KK_CHANGE, ServiceKind.KTP_RECORDING)
 THREE = (*TWO, ServiceKind.BIRTH_CERT)
@@ -73,7 +74,9 @@ async def test_new_items_that_do_not_fit_move_it(city: City) -> None:
 
 
 async def test_new_items_that_fit_join_without_a_new_date(city: City) -> None:
-    before, after = await corrected(city, details(kinds=THREE), details(kinds=(*THREE, ServiceKind.KIA), version=2, withdrawn=[0]))
+    before, after = await corrected(
+        city, details(kinds=THREE), details(kinds=(*THREE, ServiceKind.KIA), version=2, withdrawn=[0])
+    )
     assert (before["date"], before["start"], before["end"]) == (after["date"], after["start"], after["end"])
     assert items_of(after) == [item_id(1001), item_id(1002), item_id(1003)]
     assert await in_its_day(city) == items_of(after)
@@ -246,8 +249,7 @@ async def test_what_comes_between_the_steps_of_a_correction(city: City, first: A
     assert len(open_) == (0 if "closed" in case else 1)
     if open_ and open_[0]["status"] == "PLANNED":
         await consistent_days(city, open_[0])
-    standing = [d for d in city.days().values() if d["visits"].get(visit, {}).get("status") in {"PLANNED", "EN_ROUTE", "FAILED"}]
-    assert len(standing) <= 1
+    assert len(standing(city, visit)) <= 1
 
 
 async def consistent_days(city: City, visit: Any) -> None:

@@ -1,21 +1,23 @@
 """Who cannot be helped now holds up nobody else."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from pelangi.contracts.codes import VisitKind
-from services.scheduling import store
-from services.scheduling.case import Slot
+from services.scheduling import model, store
+from services.scheduling.case import Case, Slot
 from services.scheduling.days import Day
-from services.scheduling.metrics import SPREAD_FAILURES
+from services.scheduling.metrics import RESUME_FAILURES, SPREAD_FAILURES
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.reference import Reference
 from services.scheduling.spreading import Spreader
 from tests.support.memory_store import store_fault
-from tests.unit.scheduling.city import City, closed, details, request_id
+from tests.unit.scheduling.city import City, closed, details, item_id, request_id
+from tests.unit.scheduling.test_booking import Died, consistent, die_at
 
 
 class NoRoomFor(FirstFit):
@@ -96,3 +98,47 @@ async def test_a_visit_that_cannot_be_spread_is_counted_and_stops_nothing(city: 
     assert "releases" not in await city.case(3)
     await city.work.finish()
     assert (await city.visit(1))["status"] == "EN_ROUTE"
+
+
+async def test_one_bad_booking_stops_no_other(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    await city.fold(*(details(n) for n in (1, 2, 3)))
+    die_at(monkeypatch, "booking.after-wanted")
+    with pytest.raises(Died):
+        await city.work.planner()
+    city.clock.at += timedelta(seconds=6)
+    hold = model.hold
+
+    def broken_for_the_second(case: Case, slot: Slot, now: datetime) -> Case:
+        if case["_id"] == request_id(2):
+            raise ZeroDivisionError
+        return hold(case, slot, now)
+
+    def failures() -> float:
+        return float(RESUME_FAILURES.labels("ZeroDivisionError")._value.get())
+
+    before = failures()
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "hold", broken_for_the_second)
+        with pytest.raises(ZeroDivisionError):
+            await city.work.finish()
+    assert ["visits" in await city.case(n) for n in (1, 2, 3)] == [True, False, True]
+    assert failures() == before + 1
+    await city.work.finish()
+    assert (await city.visit(2))["status"] == "PLANNED"
+    await consistent(city)
+
+
+async def test_days_with_visits_to_spread_are_read_to_the_end(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 60
+    days = city.store.collection("days")
+    for n in range(count):
+        day: Any = {"_id": f"2027-{1 + n // 28:02}-{1 + n % 28:02}", "version": 1, "unspread": [item_id(n)]}
+        await days.insert({**day, "visits": {item_id(n): {"members": {}, "version": 2, "status": "EN_ROUTE", "end": 600}}})
+
+    async def broken_for_most(self: Spreader, day: Day, visit_id: str) -> None:
+        if visit_id != item_id(count - 1):
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Spreader, "visit", broken_for_most)
+    done, failures = await city.work.spreader.all()
+    assert (done, len(failures)) == (1, count - 1)

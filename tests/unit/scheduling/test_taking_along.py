@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pelangi.contracts.codes import VisitKind
+from pelangi.contracts.topics import VISIT_SCHEDULED
 from services.scheduling import model
 from services.scheduling.case import held, wanted
 from services.scheduling.days import VACATED
@@ -193,3 +194,23 @@ async def test_calls_that_come_between_the_steps(city: City, what: str, body: An
     assert all("unspread" not in d for d in city.days().values())
     if mine["status"] == "EN_ROUTE":
         await city.call("arrive")
+
+
+@pytest.mark.parametrize("point", ["booking.after-wanted", "booking.after-booked", "booking.after-left"])
+async def test_the_office_moves_it_in_the_middle_of_a_correction(city: City, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """It ends on the office's day, or the next one with room for what was corrected; not on the one that the correction chose."""
+    visit = await corrected(city)
+    die_at(monkeypatch, point)
+    with pytest.raises(Died):
+        await city.work.planner()
+    body = {"reason": "WEATHER_OR_FLOOD", "date": "2026-12-02"}
+    assert (await city.post(f"/v1/visits/{visit}/reschedule", body)).status_code == 200
+    await finish(city)
+    await city.work.sweeper.sweep()
+    told = [(d.status, d.date.isoformat(), d.reason_class) for t, d in await city.events() if t == VISIT_SCHEDULED]
+    assert ("RESCHEDULED", "2026-12-02", "THIRD_PARTY") in told
+    assert (await city.visit())["village_code"] == OTHER_VILLAGE
+    assert standing(city, visit) == [(await city.visit())["date"]]
+    assert all("unspread" not in d for d in city.days().values())
+    await consistent(city)
+    assert (await city.visit())["date"] in {"2026-12-02", "2026-12-03"}
