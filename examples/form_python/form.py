@@ -15,7 +15,7 @@ TOPIC = "request-submitted.v1"
 
 def seal(body: bytes, options: argparse.Namespace) -> bytes:
     jwk = httpx.get(f"{options.intake}/v1/submission-keys").raise_for_status().json()["keys"][0]
-    protected = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": jwk["kid"], "topic": TOPIC, "key": options.key}
+    protected = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": jwk["kid"]}
     return jwe.encrypt_compact(protected, body, ECKey.import_key(jwk)).encode()
 
 
