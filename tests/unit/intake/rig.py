@@ -74,9 +74,9 @@ class Intake:
 
 
 @asynccontextmanager
-async def running_intake() -> AsyncIterator[Intake]:
-    """Its routes, on a store of their own."""
-    store, written = MemoryStore(), Signal()
+async def running_intake(store: Any = None) -> AsyncIterator[Intake]:
+    """Its routes, on a store of their own unless one is given."""
+    store, written = store or MemoryStore(), Signal()
     cases = store.collection(CASES)
     for index in INDEXES:
         await store.collection(index.collection).create_index(index.keys, **index.options)

@@ -1,5 +1,6 @@
 """Intake over HTTP, as CONTRACTS.md §4 fixes it."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -57,6 +58,24 @@ async def test_the_same_key_is_the_same_answer_byte_for_byte_for_ever(intake: In
         201, first.content, first.headers["etag"], first.headers["location"],
     )  # fmt: skip
     assert len(intake.cases.documents) == 1
+
+
+async def test_trap_15_one_form_sent_many_times_at_once_is_one_request(intake: Intake) -> None:
+    """A phone that sends again before it heard the answer: one request, one request-created, one answer."""
+    key = str(uuid4())
+    answers = await asyncio.gather(*(intake.file(key) for _ in range(5)))
+    assert {(a.status_code, a.content) for a in answers} == {(201, answers[0].content)}
+    (case,) = intake.cases.documents.values()
+    assert [e["type"] for e in case["outbox"]] == ["request-created.v1", "request-details.v1"]
+
+
+async def test_trap_02_without_nik_phone_family_card_and_address(intake: Intake) -> None:
+    """Accepted whatever is not known; only where nobody and no place can be found it waits for more."""
+    who = [{"nik_absence_reason": "LOST_AND_UNKNOWN", "services": ["KTP_RECORDING"]}]
+    nowhere = {"visit_kind": "HOME", "village_code": KERAMAT}
+    bare = await intake.file(requester={"kind": "SELF"}, persons=who, place=nowhere)
+    found = await intake.file(requester={"kind": "SELF"}, persons=who, place={**nowhere, "landmark": "dekat mushola"})
+    assert [(r.status_code, r.json()["status"]) for r in (bare, found)] == [(201, "NEEDS_INFO"), (201, "ACCEPTED")]
 
 
 async def test_the_same_key_with_another_body_is_422(intake: Intake) -> None:
