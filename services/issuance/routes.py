@@ -31,7 +31,7 @@ B = TypeVar("B", DocumentTransition, ItemTransition)
 def routes(runtime: Runtime) -> APIRouter:
     """The routes of issuance."""
     router = APIRouter()
-    ledger, clock = Ledger(runtime.store.collection(BLANKS_COLLECTION)), runtime.clock
+    ledger = Ledger(runtime.store.collection(BLANKS_COLLECTION))
     add_blanks(router, runtime, ledger)
 
     @router.get("/v1/requests/{request_id}/documents")
@@ -40,7 +40,7 @@ def routes(runtime: Runtime) -> APIRouter:
         case = await runtime.cases.get(request_id)
         if case is None:
             raise not_found()
-        return JSONResponse(request_view(cast(Case, case), await ledger.read(), clock.now()))
+        return JSONResponse(request_view(cast(Case, case), await ledger.read(), runtime.clock.now()))
 
     @router.post("/v1/items/{item_id}/transitions", openapi_extra=documented(ItemTransition))
     async def end_item(item_id: str, request: Request) -> Response:
@@ -50,8 +50,8 @@ def routes(runtime: Runtime) -> APIRouter:
 
         def change(case: Case) -> tuple[Case, Json]:
             body = _valid(ItemTransition, raw)
-            after = close_item(case, item_id, ItemOutcome(body.to), body.reason, clock.now())
-            return after, item_view(after, item_of(after, item_id), {}, clock.now())
+            after = close_item(case, item_id, ItemOutcome(body.to), body.reason, runtime.clock.now())
+            return after, item_view(after, item_of(after, item_id), {}, runtime.clock.now())
 
         return await _run(runtime, request_id, _command(request, key, raw), change)
 
@@ -65,15 +65,15 @@ def routes(runtime: Runtime) -> APIRouter:
 
         def change(case: Case) -> tuple[Case, Json]:
             move = replace(_valid(DocumentTransition, raw).move(), blank=blank)
-            after = move_document(case, document_id, move, lambda: next_edition, clock.now())
+            after = move_document(case, document_id, move, lambda: next_edition, runtime.clock.now())
             document = document_of(after, document_id)
-            return after, {"item_id": document["item_id"], **document_view(after, document, clock.now())}
+            return after, {"item_id": document["item_id"], **document_view(after, document, runtime.clock.now())}
 
         for _ in range(PRINT_TRIES):
             try:
                 return await _run(runtime, request_id, _command(request, key, raw), change)
             except NeedsBlank as needs:
-                blank = await _take(ledger, needs, str(request_id), document_id, clock.wall())
+                blank = await _take(ledger, needs, str(request_id), document_id, runtime.clock.wall())
         raise Problem(503, "contention", "Coba lagi sebentar. / Try again shortly.")
 
     return router
