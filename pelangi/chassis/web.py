@@ -18,6 +18,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
@@ -29,6 +30,8 @@ from pelangi.contracts.request import OWN_RULES
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
+CLIENT_GONE = 499
+"""In metrics only: the caller went away before the whole body was here."""
 BODY_S = 30.0
 """How long a whole body may take: a megabyte over a village's slow line, not a caller who holds the connection for ever."""
 MAX_DEPTH = 600
@@ -102,7 +105,7 @@ async def read_body(request: Request, secret: str) -> Body:
     except TimeoutError:
         raise Problem(408, "too_slow", "Kiriman terlalu lambat. / The body did not come in time.") from None
     try:
-        return parse_json(raw, secret)
+        return parse_json(raw, secret, call=request.url.path.lower())
     except NotJson:
         raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
 
@@ -120,8 +123,8 @@ class NotJson(ValueError):
     """Not JSON, or JSON that means different things to different readers. The text holds nothing of it."""
 
 
-def parse_json(raw: bytes, secret: str) -> Body:
-    """A JSON text, from whatever edge it came in.
+def parse_json(raw: bytes, secret: str, *, call: str = "") -> Body:
+    """A JSON text, from whatever edge it came in. call: what is asked with it, so that one key cannot mean two calls.
 
     Raises NotJson, also for duplicate keys, lone surrogates, numbers that no float or reader holds, and deeper nesting than
     MAX_DEPTH.
@@ -135,7 +138,7 @@ def parse_json(raw: bytes, secret: str) -> Body:
         canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise NotJson("not JSON") from None
-    return Body(value, hmac.new(secret.encode(), canonical, sha256).hexdigest())
+    return Body(value, hmac.new(secret.encode(), call.encode() + b"\n" + canonical, sha256).hexdigest())
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -363,6 +366,8 @@ async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Re
     try:
         response = await call_next(request)
         status = response.status_code
+    except ClientDisconnect:  # nobody is there to be answered
+        status, response = CLIENT_GONE, Response(status_code=400)
     except Exception as error:
         log.error("unexpected", extra={"error": type(error).__name__}, exc_info=without_text(error))
         response = Problem(500, "internal", "Kesalahan di sisi kami. / A fault on our side.").response()

@@ -103,9 +103,29 @@ def _each_once(value: list[ServiceKind]) -> list[ServiceKind]:
     return value
 
 
+def _may_be_blank(schema: dict[str, Any]) -> None:
+    """Let a published schema say it too: what is not demanded may be null or blank, which means not given."""
+    demanded = schema.get("required", [])
+    for name, field in schema.get("properties", {}).items():
+        if name not in demanded:
+            schema["properties"][name] = _or_blank(field)
+
+
+def _or_blank(field: dict[str, Any]) -> dict[str, Any]:
+    about = {k: v for k, v in field.items() if k in {"title", "description"}}
+    shape = {k: v for k, v in field.items() if k not in {"title", "description", "default"}}
+    choices = [c for c in shape.get("anyOf", [shape]) if c != {"type": "null"}]
+    return {**about, "anyOf": [*choices, {"type": "null"}, {"type": "string", "pattern": r"^\s*$"}]}
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
-Phone = Annotated[str, BeforeValidator(_e164), Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+Phone = Annotated[
+    str,
+    BeforeValidator(_e164),
+    Field(pattern=r"^\+[1-9][0-9]{6,14}$"),
+    WithJsonSchema({"type": "string", "description": "Indonesian in any usual spelling, or +country…; stored as E.164"}),
+]
 Date = Annotated[date, BeforeValidator(_rfc3339)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")]
@@ -125,7 +145,7 @@ LocalTime = Annotated[
 class Part(BaseModel):
     """Base of all parts of a body: an unknown field is an error, a misspelt one must not be lost in silence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, json_schema_extra=_may_be_blank)
 
     @model_validator(mode="before")
     @classmethod
