@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pelangi.contracts.codes import ServiceKind
 from pelangi.contracts.reasons import REASONS
 from portal.texts import Words as Labels
-from services.intake import catalogue, eligibility, names, nik, remarks, requirements
+from services.intake import catalogue, eligibility, matching, names, nik, remarks, requirements
 from services.intake.nik import Vector, Vectors
 from services.intake.requirements import Requirements
 from services.intake.tables import load
@@ -25,6 +25,7 @@ missing in it, or a word that is not known, stops the start.
 | test vectors of the NIK | `services/intake/data/nik_vectors.yaml` |
 | names in new records | `services/intake/data/names.yaml` |
 | what is said about a value | `services/intake/data/remarks.yaml` |
+| spellings of one name | `services/intake/data/spellings.yaml` |
 | who may get what | `services/intake/data/eligibility.yaml` |
 | what to bring | `services/intake/data/requirements.yaml` |
 | standard times | `services/intake/data/services.yaml` |
@@ -60,7 +61,9 @@ _LABELS = Labels("id")
 
 def page() -> str:
     """The whole page."""
-    return "\n".join((_HEAD, *_nik(), *_services(), *_requirements(), *_eligibility(), *_reasons(), *_other_remarks()))
+    return "\n".join(
+        (_HEAD, *_nik(), *_services(), *_requirements(), *_eligibility(), *_reasons(), *_other_remarks(), *_spellings())
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -257,4 +260,19 @@ def _other_remarks() -> list[str]:
         f"{names.TABLE.min_words} words, Latin letters only. Names and family card numbers are never an error.",
         "",
         *_table(("code", "level", "Indonesian", "English"), rows),
+    ]
+
+
+def _spellings() -> list[str]:
+    table = matching.TABLE
+    letters = ", ".join(f"{old} as {new}" for old, new in table.letters.items())
+    return [
+        "## Spellings of one name",
+        "",
+        "Only for suggesting requests about the same person; what is stored is what was said. Requests are alike where a NIK",
+        "is the same, or name, birth year and kelurahan are, unless both know the mother's name and it differs. Nothing is",
+        "ever merged by itself.",
+        f"Left out: {', '.join(table.titles)}, and what follows a comma. Old letters: {letters}.",
+        "",
+        *_table(("name", "also written"), ((name, ", ".join(others)) for name, others in table.same.items())),
     ]

@@ -2,14 +2,19 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 
+from pelangi.chassis.case import Fact, stub
+from pelangi.contracts.topics import REQUEST_SUBMITTED
+from services.intake.app import make
+from services.intake.draws import draw_for
 from services.intake.matching import normalised
+from services.intake.submissions import Submission
 from tests.support.bodies import KERAMAT, body
-from tests.unit.intake.rig import Intake
+from tests.unit.intake.rig import NOW, Intake
 from tests.unit.intake.test_routes_life import filed
 
 NIK, OTHER_NIK = "1971014107519001", "1971014107519002"
@@ -132,6 +137,17 @@ async def test_the_index_holds_keyed_digests_only(intake: Intake) -> None:
     keys = intake.case(one)["match_keys"]
     assert len(keys) == 4, "two NIK, two names: the one that both have counts once"
     assert all(re.fullmatch("[0-9a-f]{32}", key) for key in keys)
+
+
+async def test_what_another_system_submitted_is_found_too(intake: Intake) -> None:
+    one = await filed(intake, persons=[person(nik=NIK)])
+    submission = Submission(str(uuid4()), draw_for(1), value=body(persons=[person(nik=NIK)]), digest="d")
+    fact = Fact(REQUEST_SUBMITTED, str(uuid4()), "0", 0, "", submission)
+    submitted: Any = make().handlers[REQUEST_SUBMITTED](cast(Any, stub(fact.request_id)), fact, NOW)
+    submitted["content_version"] = 1
+    intake.cases.documents[fact.request_id] = {k: v for k, v in submitted.items() if k != "emits"}
+    assert await suggested(intake, one) == [(fact.request_id, ["NIK", "PERSON"])]
+    assert await suggested(intake, {"request_id": fact.request_id}) == [(one["request_id"], ["NIK", "PERSON"])]
 
 
 async def test_without_anything_to_go_by_nothing_is_searched(intake: Intake) -> None:
