@@ -141,7 +141,7 @@ async def test_the_index_holds_keyed_digests_only(intake: Intake) -> None:
 
 async def test_what_another_system_submitted_is_found_too(intake: Intake) -> None:
     one = await filed(intake, persons=[person(nik=NIK)])
-    submission = Submission(str(uuid4()), draw_for(1), value=body(persons=[person(nik=NIK)]), digest="d")
+    submission = Submission(str(uuid4()), draws=draw_for(1), value=body(persons=[person(nik=NIK)]), digest="d")
     fact = Fact(REQUEST_SUBMITTED, str(uuid4()), "0", 0, "", submission)
     submitted: Any = make().handlers[REQUEST_SUBMITTED](cast(Any, stub(fact.request_id)), fact, NOW)
     submitted["content_version"] = 1
