@@ -24,8 +24,8 @@ from services.scheduling.case import (
 MAX_ATTEMPTS = 3
 """An item put off so often goes to a human; never a rejection (DOMAIN.md §5.4)."""
 
-AT_ONCE = ""
-"""`plan_from` of what may be visited on the next working day: less than any date."""
+AT_ONCE, NEVER = "", "9999-12-31"
+"""As ISO dates: less than any (`plan_from` of what may be visited on the next working day), and more than any."""
 
 
 class Review(StrEnum):
@@ -40,6 +40,7 @@ class Attempt:
     """An item at one visit. at: the how-manieth visit of the request it was. terms: of the request as the team knew it."""
 
     at: int
+    on: str
     outcome: str
     reason: str | None
     terms: dict[str, str] | None
@@ -49,7 +50,7 @@ def terms_of(case: Case) -> dict[str, str]:
     """Digests of what decides whether a visit can succeed: place, companion, hours, needs. Equal where nothing changed."""
     details = case.get("details", {})
     return {
-        "place": _digest(details.get("place")),
+        "place": _digest({k: v for k, v in details.get("place", {}).items() if v is not None}),
         "companion": _digest(details.get("companion")),
         "hours": _digest(details.get("availability")),
         "needs": _digest(sorted((p["ref"], sorted(p["needs"])) for p in details.get("persons", []))),
@@ -158,7 +159,7 @@ def _attempts(case: Case) -> dict[str, list[Attempt]]:
     for at, visit in enumerate(case.get("visits", [])):
         for item in visit["items"]:
             if outcome := item.get("outcome"):
-                attempt = Attempt(at, outcome, item.get("reason"), visit.get("terms"))
+                attempt = Attempt(at, visit["date"], outcome, item.get("reason"), visit.get("terms"))
                 tried.setdefault(item["item_id"], []).append(attempt)
     return tried
 
@@ -177,10 +178,15 @@ def _held(case: Case, item: Item, tries: Sequence[Attempt], terms: dict[str, str
     last = put_off[-1] if put_off else None
     if last is None or (last.terms is not None and last.terms != terms):  # never tried, or corrected since
         return None
-    failures = [t for t in put_off if t.at >= case.get("looked", 0) and t.reason != DeferralReason.UNDER_17_CARD_LATER]
+    failures = [t for t in put_off if t.at >= case.get("looked", 0) and not _too_early(t, item)]
     if len(failures) >= MAX_ATTEMPTS:
         return Review.THIRD_FAILURE
     return None if _asked_since(case, item["item_id"], last) or _by_itself(last.reason, item) else Review.NEEDS_DESK
+
+
+def _too_early(attempt: Attempt, item: Item) -> bool:
+    """Whether a card had to wait for a birthday: nobody's failure, unless that had come."""
+    return attempt.reason == DeferralReason.UNDER_17_CARD_LATER and attempt.on < item.get("not_before", NEVER)
 
 
 def _by_itself(reason: str | None, item: Item) -> bool:

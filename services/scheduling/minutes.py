@@ -1,7 +1,6 @@
 """How long the team is with people, and how much of a long list fits into one visit. Pure."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 from pelangi.contracts.codes import VisitKind
@@ -24,9 +23,11 @@ def most_minutes(kind: str, reference: Reference) -> int:
 
 def first_that_fit(items: Sequence[Item], details: dict[str, Any], most: int) -> list[Item]:
     """As many persons' items, in the order of the list, as fit into so many minutes; nobody by halves."""
+    by_person: dict[str, list[Item]] = {}
+    for item in items:
+        by_person.setdefault(item["person_ref"], []).append(item)
     chosen: list[Item] = []
-    for _, group in groupby(items, key=lambda i: i["person_ref"]):
-        person = list(group)
+    for person in by_person.values():
         if minutes_for(chosen + person, details) > most:
             break
         chosen += person

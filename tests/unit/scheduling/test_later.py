@@ -115,3 +115,13 @@ async def test_something_new_that_can_be_done_now_does_not_wait_for_the_birthday
     await city.complete()
     await city.run()
     assert (await city.visit())["date"] == "2027-01-13"
+
+
+async def test_after_the_birthday_it_is_a_failed_attempt_like_any_other(city: City) -> None:
+    await city.fold(details(kinds=[ServiceKind.KTP_NEW], not_before={0: date(2026, 11, 20)}))
+    for _ in range(3):
+        await city.run()
+        await city.complete(i0="UNDER_17_CARD_LATER")
+    await city.run()
+    shown = await city.request()
+    assert (shown["review_reason"], len(shown["visits"])) == ("THIRD_FAILURE", 3)
