@@ -179,6 +179,19 @@ async def test_what_intake_refuses_is_said_at_the_field_and_in_the_summary(porta
     assert len(intake.filed) == 1
 
 
+async def test_rules_of_the_registry_are_said_at_their_field_in_plain_indonesian(
+    portal: httpx.AsyncClient, intake: FakeIntake
+) -> None:
+    intake.extra_errors = [
+        {"pointer": "#/persons/0/nik", "code": "nik_province", "detail": "x / y"},
+        {"pointer": "#/persons/0/services/1", "code": "not_eligible_age", "detail": "x / y"},
+    ]
+    assert summary(await post(portal, SMALL)) == {
+        "persons-0-nik": "NIK salah: dua angka pertama bukan kode provinsi",
+        "persons-0-services": "Umur orang ini tidak sesuai untuk layanan yang dipilih",
+    }
+
+
 async def test_a_rule_of_intake_that_has_no_words_here_speaks_for_itself(portal: httpx.AsyncClient, intake: FakeIntake) -> None:
     intake.extra_errors = [{"pointer": "#/persons/0/birth_date", "code": "too_young", "detail": "Terlalu muda. / Too young."}]
     assert summary(await post(portal, SMALL)) == {"persons-0-birth_date": "Terlalu muda."}
