@@ -1,10 +1,14 @@
 """The NIK check: the vectors of DOMAIN.md §3.3 (lokal-id 0.7.2 agrees on all except the last), and every rule of §3.2."""
 
+import random
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pelangi.contracts.codes import BirthDatePrecision, Sex
+from pelangi.simulate import numbers
 from services.intake import nik
 from services.intake.nik import Declared, Reading, Vector, Vectors, read, region_known
 from services.intake.tables import load
@@ -132,3 +136,16 @@ def test_a_declared_birth_date_in_the_future_is_not_trusted() -> None:
     said = Declared(date(2026, 12, 30), BirthDatePrecision.EXACT)
     found = read("1971043012269001", TODAY, said)
     assert (found.birth_date, set(found.warnings)) == (date(1926, 12, 30), {"nik_birth_mismatch", "nik_century_assumed"})
+
+
+@given(st.text(max_size=24) | st.from_regex(r"[0-9]{16}", fullmatch=True), st.dates(date(2000, 1, 1), date(2100, 1, 1)))
+def test_any_text_on_any_day_is_read_without_failing(number: str, today: date) -> None:
+    found = read(number, today)
+    assert (found.birth_date is None) == bool(found.errors)
+    assert found.birth_date is None or found.birth_date <= today
+
+
+@given(st.dates(date(1927, 11, 25), TODAY), st.sampled_from(Sex), st.integers(0, 2**32))
+def test_what_a_nik_is_made_of_is_read_back(born: date, sex: Sex, seed: int) -> None:
+    number = numbers.nik(random.Random(seed), born, sex)
+    assert read(number, TODAY) == Reading((), (), born, sex)
