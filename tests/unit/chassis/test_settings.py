@@ -27,6 +27,7 @@ def test_secrets_are_not_printed() -> None:
         it.deployment_secret,
         it.planning_keys,
         it.dead_letter_keys,
+        it.submission_keys,
     ):
         assert secret.get_secret_value() not in text
 

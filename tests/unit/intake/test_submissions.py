@@ -495,3 +495,11 @@ def test_its_topic_has_a_decoder_and_a_handler() -> None:
     service = make()
     assert set(service.decoders) == {REQUEST_SUBMITTED}
     assert REQUEST_SUBMITTED in service.handlers
+
+
+def test_wrong_keys_end_the_start_and_are_not_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTAKE_SUBMISSION_KEYS", '{"keys": [{"kty": "EC", "crv": "P-256", "d": "very-secret"}]}')
+    with pytest.raises(ValueError, match="JWK set") as failure:
+        make()
+    assert "very-secret" not in str(failure.value)
+    assert failure.value.__suppress_context__
