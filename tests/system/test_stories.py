@@ -83,8 +83,8 @@ def test_02_a_person_with_a_mental_disorder_whose_companion_is_absent_the_first_
     second = actors.go(filed.request_id)
     assert second["visit_id"] != first["visit_id"]
     actors.status(filed.request_id, "COMPLETED")
-    purposes = [m["purpose"] for m in actors.messages(filed.request_id) if m["state"] == "SENT"]
-    assert purposes.count("VISIT_DONE") == 1
+    assert actors.told(filed.request_id, "VISIT_DONE")["visit_id"] == second["visit_id"]
+    assert actors.told(filed.request_id, "CHANGED")["visit_id"] == second["visit_id"]
 
 
 def test_03_an_orphanage_of_forty(actors: Actors) -> None:
