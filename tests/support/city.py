@@ -30,7 +30,7 @@ def simulation(stack: PrivateStack, *options: str) -> Iterator[subprocess.Popen[
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def finish(process: subprocess.Popen[str], timeout: float) -> tuple[int, str]:
