@@ -441,3 +441,16 @@ async def test_trap_17_no_blank_means_no_card_is_promised_and_the_recording_goes
     await client.post(f"/v1/items/{item_id(2)}/transitions", {"to": "WITHDRAWN"})
     assert await promised(client) == [None, True, False, None]
     assert child_card
+
+
+async def test_settling_one_taking_again_leaves_a_later_one_alone(client: Client) -> None:
+    ledger = ledger_of(client)
+    await ledger.take(KIA, REQUEST, "d", 0, NOW)
+    [first] = (await ledger.read())[KIA]["taking"].values()
+    await ledger.settle(KIA, first, used=True)
+    second = await ledger.take(KIA, REQUEST, "d", 0, NOW)
+    for used in (True, False):  # a leader that was paused
+        await ledger.settle(KIA, first, used=used)
+    stock = (await ledger.read())[KIA]
+    assert [t["take"] for t in stock["taking"].values()] == [second]
+    assert (stock["used"], stock["on_hand"]) == (2, 1998)
