@@ -130,6 +130,12 @@ def test_trap_07_late_is_a_mark_with_the_same_requirements() -> None:
     assert asked[0] == asked[1]
 
 
+def test_trap_07_what_was_filled_in_on_time_is_not_late() -> None:
+    """Filled in without a network on the 60th day, sent on the 61st."""
+    filled = body(persons=[person("2026-09-24", "BIRTH_CERT")], filled_at="2026-11-23T09:00:00+07:00")
+    assert rules.warnings(RequestBody.model_validate(filled), datetime(2026, 11, 24, 2, 10, tzinfo=UTC)) == []
+
+
 def test_trap_09_marriage_asks_for_the_kua_and_never_for_religion() -> None:
     assert verdict(person("1990-01-01", "MARRIAGE_CERT")) == ({}, {"services/0": "muslim_marriage_goes_to_kua"})
     words = [rules.warning("#", "muslim_marriage_goes_to_kua").detail, str(RequestBody.model_json_schema()).lower()]
