@@ -103,6 +103,7 @@ def _message(topic: Topic) -> dict[str, Any]:
             "name": topic.name,
             "contentType": "application/jose",
             "summary": "A bare JWE (ECDH-ES, A256GCM) of the body of POST /v1/requests; record key = idempotency key.",
+            "description": "Headers: ce_type = request-submitted.v1, ce_source = /clients/<name>; nothing else is needed.",
             "payload": {"type": "string"},
         }
     return {
