@@ -1,8 +1,10 @@
 // Keeps the state of every request in a JSON file, from Pelangi's public topics. Copy this folder and change it.
 //
-// The file holds the state and how far each partition was read, and is written at once: after a crash some records come
-// again, and the fold drops what it knows. Without the file everything is read anew: the topics keep 30 days.
+// The file holds the state and how far each partition was read; it is written first, and committed to Kafka second. After a
+// crash some records come again, and the fold drops what it knows. Without the file everything is read anew: the topics keep
+// 30 days.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import kafkajs from 'kafkajs';
 import { AGGREGATE, apply, line, view } from './fold.mjs';
@@ -35,10 +37,10 @@ function fold(topic, partition, message) {
     const sequence = Number(message.headers.ce_sequence.toString());
     if (!Number.isSafeInteger(sequence)) throw new TypeError('ce_sequence is not a number');
     const known = state.requests[requestId] ?? {};
-    const after = apply(known, topic, sequence, JSON.parse(message.value.toString()));
-    view(after);
-    state.requests[requestId] = after;
-    return after === known ? null : requestId;
+    const newer = apply(known, topic, sequence, JSON.parse(message.value.toString()));
+    view(newer);
+    state.requests[requestId] = newer;
+    return newer === known ? null : requestId;
   } catch (error) { // not an event: say where, and go on
     console.error(`skipped ${topic}-${partition}-${message.offset}: ${error.name}`);
     return null;
@@ -83,7 +85,8 @@ const stopped = new Promise((resolve, reject) => {
 const stopAtTheEnd = () => {
   if (options.once && partitions.every(({ at, high }) => state.read[at] >= high)) stop();
 };
-consumer.on(consumer.events.GROUP_JOIN, () => {
+const removeListener = consumer.on(consumer.events.GROUP_JOIN, () => { // at the start the file says where to begin
+  removeListener();
   for (const { topic, partition, at } of partitions) consumer.seek({ topic, partition, offset: String(state.read[at]) });
 });
 consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
@@ -95,19 +98,23 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop);
 await consumer.connect();
 await consumer.subscribe({ topics, fromBeginning: true });
 await consumer.run({
-  autoCommit: false, // the file says how far we are
+  autoCommit: false, // first the file, then the commit
   eachBatch: async ({ batch: { topic, partition, messages }, heartbeat }) => {
     const changed = new Set(messages.map((message) => fold(topic, partition, message)).filter(Boolean));
-    state.read[`${topic} ${partition}`] = Number(messages.at(-1).offset) + 1;
+    const next = Number(messages.at(-1).offset) + 1;
+    state.read[`${topic} ${partition}`] = next;
     save();
+    await consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
     if (!options.once) for (const id of [...changed].sort()) console.log(line(id, view(state.requests[id])));
     await heartbeat();
   },
 });
 stopAtTheEnd();
 await stopped;
-await consumer.disconnect();
 save();
+await Promise.race([consumer.disconnect(), after(5000)]); // without Kafka it would wait for long; all is in the file
 if (options.once) {
-  console.log(JSON.stringify(Object.fromEntries(Object.entries(state.requests).map(([id, known]) => [id, view(known)]))));
+  const views = Object.fromEntries(Object.entries(state.requests).map(([id, known]) => [id, view(known)]));
+  await new Promise((written) => process.stdout.write(`${JSON.stringify(views)}\n`, written)); // whole, before the exit
 }
+process.exit();
