@@ -103,6 +103,14 @@ def items_to_visit(case: Case) -> list[Item]:
     return [i for i in unserved_items(case) if i["item_id"] not in held]
 
 
+def items_ahead(case: Case) -> list[Item]:
+    """What a visit that takes the place of the open one is for: all that may be visited, and what the open one is for."""
+    visit = open_visit(case)
+    mine = {i["item_id"] for i in visit["items"]} if visit else set()
+    held = held_items(case).keys() - mine
+    return [i for i in unserved_items(case) if i["item_id"] not in held]
+
+
 def usable(items: Sequence[Item], on: str) -> list[Item]:
     """Those of the items for which a visit on a date is of use."""
     return [i for i in items if i.get("not_before", AT_ONCE) <= on]

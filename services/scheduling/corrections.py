@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any
 
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
-from services.scheduling.agenda import items_to_visit, place_keys, terms_of, unserved_items, usable
+from services.scheduling.agenda import items_ahead, place_keys, terms_of, usable
 from services.scheduling.case import NOT_STARTED, Case, CaseVisit, Item, held, open_visit, stands_elsewhere
 from services.scheduling.days import Day, used_minutes
 from services.scheduling.minutes import first_that_fit, minutes_for, most_minutes
@@ -73,10 +73,9 @@ def availability_of(details: dict[str, Any]) -> tuple[tuple[int, int, int], ...]
 def _fitting(case: Case, visit: CaseVisit, room: int, on: date, reference: Reference) -> tuple[list[Item], int, bool]:
     """The items that the visit is for from now on, their minutes, and whether it is right for them."""
     details = case["details"]
-    candidates, alive = items_to_visit(case), {i["item_id"] for i in unserved_items(case)}
+    candidates, mine = items_ahead(case), {i["item_id"] for i in visit["items"]}
     now = usable(candidates, on.isoformat())
-    mine = {i["item_id"] for i in visit["items"]} & alive
-    own = usable([i for i in unserved_items(case) if i["item_id"] in mine], visit["date"])
+    own = [i for i in usable(candidates, visit["date"]) if i["item_id"] in mine]
     more = [i for i in usable(candidates, visit["date"]) if i["item_id"] not in mine]
     everything = own + more
     needed = minutes_for(everything, details)

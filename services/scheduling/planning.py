@@ -11,7 +11,7 @@ from pelangi.chassis.ids import random_claim, random_id
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
-from services.scheduling.agenda import AT_ONCE, asked_reason, errands_of, items_to_visit, place_keys, terms_of, usable
+from services.scheduling.agenda import AT_ONCE, asked_reason, errands_of, items_ahead, place_keys, terms_of, usable
 from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
@@ -44,7 +44,7 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     does not come before the date that the office chose.
     """
     details, visit = case["details"], open_visit(case)
-    place, all_items = details["place"], items_to_visit(case)
+    place, all_items = details["place"], items_ahead(case)
     kind = place["visit_kind"]
     useful = min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE)
     earliest = max(on.isoformat(), useful, (visit.get("not_earlier") if visit else None) or AT_ONCE)
@@ -220,7 +220,7 @@ class Round:
         if slot is None:
             return None
         details = case["details"]
-        more = [i for i in usable(items_to_visit(case), slot["day"]) if i not in ask.items]
+        more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]
         items = [*ask.items, *more]
         if not any("not_before" in i for i in more) or minutes_for(items, details) > most_minutes(ask.visit_kind, reference):
             return slot

@@ -262,3 +262,16 @@ async def consistent_days(city: City, visit: Any) -> None:
     alive = {i["item_id"] for i in (await city.case())["details"]["items"] if not i["withdrawn"]}
     assert set(items_of(visit)) == alive
     assert visit["village_code"] == (await city.case())["details"]["place"]["village_code"]
+
+
+async def test_a_correction_taken_back_moves_the_visit_with_what_it_is_for(city: City) -> None:
+    """After a failure only the correction let the item be visited; taken back, the visit that is planned goes on."""
+    await city.fold(details())
+    await city.run()
+    await city.call("fail", body={"reason": "ADDRESS_NOT_FOUND"})
+    for version, village in ((2, OTHER_VILLAGE), (3, VILLAGE)):
+        await city.fold(details(version=version, village=village))
+        await city.run()
+        visit = await city.visit()
+        assert (visit["status"], visit["village_code"], len(visit["items"])) == ("PLANNED", village, 2)
+    assert (await city.request())["review"] is False
