@@ -23,7 +23,7 @@ async def test_open_requests_count_however_old_and_closed_ones_for_thirty_days()
             await cases.insert({"_id": f"{status} {age}", "version": 1, "status": status, "received_at": NOW - age})
     await cases.insert({"_id": "a stub", "version": 1})
     clock = SimpleNamespace(now=lambda: NOW)
-    await StateGauge(cases, clock).count()  # type: ignore[arg-type]
+    await StateGauge(cases, clock).count()
     shown = {sample.labels["status"]: sample.value for metric in IN_STATE.collect() for sample in metric.samples}
     assert shown.keys() == set(RequestStatus)
     assert {status: value for status, value in shown.items() if value} == {"ACCEPTED": 2, "COMPLETED": 1}
@@ -31,10 +31,10 @@ async def test_open_requests_count_however_old_and_closed_ones_for_thirty_days()
 
 async def test_however_often_it_is_woken_it_counts_once_in_a_while() -> None:
     cases = MemoryStore().collection("cases")
-    gauge = StateGauge(cases, SimpleNamespace(now=lambda: NOW))  # type: ignore[arg-type]
+    gauge = StateGauge(cases, SimpleNamespace(now=lambda: NOW))
     for _ in range(5):
         await gauge()
-    assert cases.calls["count"] == len(RequestStatus)  # type: ignore[attr-defined]
+    assert cases.calls["count"] == len(RequestStatus)
     gauge.every_s = 0
     await gauge()
-    assert cases.calls["count"] == 2 * len(RequestStatus)  # type: ignore[attr-defined]
+    assert cases.calls["count"] == 2 * len(RequestStatus)
