@@ -8,6 +8,8 @@ import pytest
 from pelangi.contracts.codes import CompanionKind, ItemOutcome, ServiceKind, VisitKind
 from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.topics import VISIT_DETAILS
+from services.scheduling.case import Slot, held
+from services.scheduling.days import amend, is_amended
 from tests.unit.scheduling.city import OTHER_VILLAGE, VILLAGE, City, closed, details, item_closed, item_id
 from tests.unit.scheduling.test_booking import Died, consistent, die_at
 from tests.unit.scheduling.test_taking_along import standing
@@ -275,3 +277,22 @@ async def test_a_correction_taken_back_moves_the_visit_with_what_it_is_for(city:
         visit = await city.visit()
         assert (visit["status"], visit["village_code"], len(visit["items"])) == ("PLANNED", village, 2)
     assert (await city.request())["review"] is False
+
+
+async def test_an_hour_that_never_suited_is_no_reason_to_move_when_something_else_is_corrected(city: City) -> None:
+    monday, soon = [{"weekday": 1, "start": "10:00", "end": "12:00"}], {"date": "2026-11-26", "reason": "AID"}
+    first = details(availability=monday, deadline=soon)
+    before, after = await corrected(city, first, details(availability=monday, version=2, companion=CompanionKind.TKSK))
+    assert (before["date"], after["date"], after["revision"]) == ("2026-11-25", "2026-11-25", 1)
+
+
+@pytest.mark.parametrize("departed", [True, False])
+async def test_items_change_in_the_day_only_before_the_team_sets_out(city: City, departed: bool) -> None:
+    await city.fold(details())
+    await city.run()
+    slot = held(await city.case())
+    assert slot
+    if departed:
+        await city.call("depart")
+    fewer: Slot = {**slot, "items": slot["items"][:1], "minutes": 10}
+    assert is_amended(amend(city.days()["2026-11-25"], fewer), fewer) is not departed
