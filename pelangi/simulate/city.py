@@ -52,7 +52,7 @@ class City:
             self._decided.add(request.request_id)
         refused = await self.desk.refuse_some(items)
         driven = await self.desk.drive(items, served)
-        asked = await self.desk.ask_visits(request.request_id, planned, items, served)
+        asked = await self.desk.ask_visits(request.request_id, planned, items)
         if refused or driven or asked:
             request.pause_s = 0.0
         return [visit for visit in visits if visit["status"] not in LAST_VISIT_STATUSES]

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from typing import Any
 
 from pelangi.simulate.api import Api, problem_code, problem_title
@@ -9,6 +10,9 @@ from pelangi.simulate.draw import happens, stream
 from pelangi.simulate.lifecycles import CARDS, LAST_DOCUMENT_STATUSES, NEEDS_REFERENCE, next_steps
 from pelangi.simulate.options import Report, SimulateOptions
 from pelangi.simulate.teams import OVERTAKEN
+
+MOST_STEPS = 40
+"""Of one document in one look: it may go back and forth while blanks come and go."""
 
 REJECTIONS = ("ALREADY_HAS_VALID_DOCUMENT", "COURT_RULING_REQUIRED", "NO_LEGAL_PROXY", "SERVICE_NOT_MOBILE")
 WITHDRAWAL = "PERSON_REFUSED"
@@ -20,7 +24,10 @@ Json = dict[str, Any]
 
 
 class Desk:
-    """The desk. `settled` are items whose refusal was decided or could not be had: they are not asked about again."""
+    """The desk. `settled` are items whose refusal was decided or could not be had: they are not asked about again.
+
+    A document that was held or returned goes a way for the second time: those calls are other calls, with other keys.
+    """
 
     def __init__(self, api: Api, options: SimulateOptions, report: Report) -> None:
         self._api = api
@@ -28,6 +35,7 @@ class Desk:
         self._report = report
         self.settled: set[str] = set()
         self._asked: set[str] = set()
+        self._detours: Counter[str] = Counter()
         self._deliveries = 0
         self._restocking = asyncio.Lock()
 
@@ -71,13 +79,12 @@ class Desk:
                     acted |= await self.drive_document(document)
         return acted
 
-    async def ask_visits(self, request_id: str, planned: Json, items: list[Json], served: set[str]) -> bool:
+    async def ask_visits(self, request_id: str, planned: Json, items: list[Json]) -> bool:
         """Ask another visit where scheduling waits for a human's word, and for cards that must be recorded again."""
         past = planned.get("visits", [])
-        wanted = (
-            [i["item_id"] for i in items if i["status"] == "OPEN" and i["item_id"] not in served] if planned.get("review") else []
-        )
-        again = [i["item_id"] for i in items if i["status"] == "OPEN" and _returned(i) and i["item_id"] not in self._asked]
+        open_ = {i["item_id"] for i in items if i["status"] == "OPEN"}
+        wanted = [item_id for item_id in planned.get("review_items", []) if item_id in open_]
+        again = [i["item_id"] for i in items if i["item_id"] in open_ - self._asked and _returned(i)]
         if not wanted and not again:
             return False
         reason = next((v["reason"] for v in reversed(past) if v.get("reason")), None) if wanted else None
@@ -125,7 +132,9 @@ class Desk:
     async def drive_document(self, document: Json) -> bool:
         """One document, step by step, until it is handed over or no step is allowed now."""
         status, acted = document["status"], False
-        while status not in LAST_DOCUMENT_STATUSES:
+        for _ in range(MOST_STEPS):
+            if status in LAST_DOCUMENT_STATUSES:
+                break
             reached = await self._step(document, status)
             if reached is None:
                 return acted
@@ -142,22 +151,30 @@ class Desk:
             body = {"to": "RETURNED", "reason": RECORD_AGAIN}
             if await self.withdraw_document(id_, body):
                 self._report.lives["returned by the centre"] += 1
+                self._detours[id_] += 1
             return None
         for to in next_steps(kind, status):
             url = f"{self._options.issuance_url}/v1/documents/{id_}/transitions"
             for body in transition_bodies(id_, kind, to):
-                answer = await self._api.post(url, body)
+                detours = self._detours[id_]
+                answer = await self._api.post(url, body, salt=str(detours or ""))
                 if answer.is_success:
                     return to
                 if problem_title(answer) == "no_blank":
-                    held = await self._api.post(url, {"to": "ON_HOLD", "reason": "NO_BLANK"}, salt=str(self._deliveries))
-                    self._report.lives["held for a blank"] += held.is_success
-                    return "ON_HOLD" if held.is_success else None
+                    return await self._hold(id_, url)
                 if answer.status_code != 422:
                     break
             if answer.status_code not in OVERTAKEN:
                 self._report.problems[f"document {kind} {status} to {to}: {problem_code(answer)}"] += 1
         return None
+
+    async def _hold(self, document_id: str, url: str) -> str | None:
+        """Put a card on hold until there is a blank; its status then."""
+        self._detours[document_id] += 1
+        body = {"to": "ON_HOLD", "reason": "NO_BLANK"}
+        held = await self._api.post(url, body, salt=str(self._detours[document_id]))
+        self._report.lives["held for a blank"] += held.is_success
+        return "ON_HOLD" if held.is_success else None
 
     def _is_returned(self, document_id: str, kind: str, status: str) -> bool:
         """Whether the centre sends this card's record back, once."""
