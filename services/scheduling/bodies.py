@@ -1,7 +1,7 @@
 """The bodies of scheduling's calls (CONTRACTS.md §4)."""
 
 from datetime import date as Date
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,8 +50,3 @@ class AnotherVisit(Body):
 
     items: Annotated[list[Id], Field(min_length=1, max_length=300)]
     reason: DeferralReason
-
-
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The body in OpenAPI; the routes read it themselves, for problems instead of FastAPI's errors."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}

@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from pelangi.chassis.commands import Answer, Command, execute, recall
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
-from pelangi.chassis.web import etag, idempotency_key, if_match, read_body, validate
+from pelangi.chassis.web import documented, etag, idempotency_key, if_match, read_body, validate
+from pelangi.contracts.request import Date
 from services.scheduling import store, views
-from services.scheduling.bodies import documented
 from services.scheduling.days import Day
 from services.scheduling.reference import TABLES, Table, defaults, read_reference
 from services.scheduling.work import Work
@@ -35,7 +35,7 @@ def _add_table(router: APIRouter, runtime: Runtime, name: str, model: type[Table
         document = await read()
         return JSONResponse(document["value"], headers={"ETag": etag(document["version"])})
 
-    @router.put(f"/v1/{name}", name=f"put_{name}", openapi_extra=documented(model))
+    @router.put(f"/v1/{name}", name=f"put_{name}", openapi_extra=documented(model, versioned=True))
     async def put_table(request: Request) -> Response:
         """Replace the table. Visits that have a date keep it."""
         key = idempotency_key(request)
@@ -59,7 +59,7 @@ def add_plans(router: APIRouter, runtime: Runtime) -> None:
     work = Work.of(runtime)
 
     @router.get("/v1/plans/{on}")
-    async def get_plan(on: date) -> Response:
+    async def get_plan(on: Date) -> Response:
         """Teams, visits, order, times, travel; and who is not placed, and why."""
         day = cast(Day | None, await work.days.get(on.isoformat()))
         waiting = await store.waiting(runtime.cases, until=date.max)

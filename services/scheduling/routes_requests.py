@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 
 from pelangi.chassis.commands import Answer, Command, execute
 from pelangi.chassis.service import Runtime
-from pelangi.chassis.web import FieldError, Problem, idempotency_key, invalid, not_found, read_body, validate
+from pelangi.chassis.web import FieldError, Problem, documented, idempotency_key, invalid, not_found, read_body, validate
 from services.scheduling import model, views
 from services.scheduling.agenda import items_to_visit
-from services.scheduling.bodies import AnotherVisit, documented
+from services.scheduling.bodies import AnotherVisit
 from services.scheduling.case import Case, is_plannable, live_items, open_visit
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planning import Outlook, ask_for

@@ -13,9 +13,9 @@ from pelangi.chassis.commands import Answer, Command, execute, recall
 from pelangi.chassis.crash import crash_point
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
-from pelangi.chassis.web import idempotency_key, not_found, read_body, validate
+from pelangi.chassis.web import documented, idempotency_key, not_found, read_body, validate
 from services.scheduling import lifecycle, views
-from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling, documented
+from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling
 from services.scheduling.case import Case
 from services.scheduling.days import Day
 from services.scheduling.reference import read_reference
