@@ -327,10 +327,10 @@ def _without_counters(documents: list[Any]) -> list[Any]:
 def test_replaying_every_topic_changes_no_document_and_sends_no_message(system: System) -> None:
     code, output = system.run("replay", "--group", "notify")
     assert (code, "stop all its processes first" in output) == (1, True), output
+    system.stop()
     for options, why in ((("--group", "nobody"), "nobody"), (("--group", "notify", "--topic", "none.v1"), "none.v1")):
         code, output = system.run("replay", *options)
         assert (code, why in output) == (1, True), output
-    system.stop()
     before, mails = system.dump(), system.mails()
     assert len(before["intake.cases"]) > REQUESTS and mails > REQUESTS
     for group in SERVICES:
