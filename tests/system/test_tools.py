@@ -332,7 +332,7 @@ def test_replaying_every_topic_changes_no_document_and_sends_no_message(system: 
         code, output = system.run("replay", *options)
         assert (code, why in output) == (1, True), output
     before, mails = system.dump(), system.mails()
-    assert len(before["intake.cases"]) > REQUESTS and mails > REQUESTS
+    assert len(before["intake.cases"]) >= REQUESTS and mails > REQUESTS
     for group in SERVICES:
         code, output = system.run("replay", "--group", group)
         assert code == 0, output
