@@ -264,3 +264,8 @@ def test_a_field_name_that_could_be_a_person_is_not_repeated() -> None:
     with pytest.raises(web.Problem) as refused:
         web.validate(Any_, names)
     assert sorted(e.pointer for e in refused.value.errors) == ["#/?", "#/?", "#/?", "#/nmae"]
+
+
+def test_one_key_means_one_call() -> None:
+    assert web.parse_json(b"{}", "secret", call="/a").digest != web.parse_json(b"{}", "secret", call="/b").digest
+    assert web.parse_json(b"{}", "secret", call="/a").digest == web.parse_json(b" { } ", "secret", call="/a").digest
