@@ -104,7 +104,9 @@ class DriverCollection:
 
     async def get_many(self, ids: Sequence[str]) -> dict[str, Document]:
         """Those of the documents that exist, by id; one command."""
-        return {d["_id"]: d for d in await self._inner.find({"_id": {"$in": list(ids)}}).to_list(None)}
+        # one more than there are: with its usual 101, or exactly as many, the server waits to be asked for the rest
+        cursor = self._inner.find({"_id": {"$in": list(ids)}}).batch_size(len(ids) + 1)
+        return {d["_id"]: d for d in await cursor.to_list(None)}
 
     async def find(
         self, filter: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0, fields: Sequence[str] = ()
@@ -114,7 +116,7 @@ class DriverCollection:
         if sort:
             cursor = cursor.sort(list(sort))
         if limit:
-            cursor = cursor.limit(limit)
+            cursor = cursor.limit(limit).batch_size(limit)
         found: list[Document] = await cursor.to_list(None)
         return found
 

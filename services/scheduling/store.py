@@ -1,17 +1,19 @@
 """Queries that are not "the case with this id", and the indexes that answer them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import cast
 
 from pelangi.chassis.service import CASES, Index
 from pelangi.chassis.store import Collection
+from services.scheduling.agenda import AT_ONCE
 from services.scheduling.case import Case
 from services.scheduling.days import Day
 
 DAYS = "days"
 MOST = 1000
 """How many waiting requests one look sees: the order of priority is right among those that wait longest."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _present(name: str) -> Index:
@@ -20,8 +22,10 @@ def _present(name: str) -> Index:
 
 
 INDEXES = (
-    _present("needs_visit_since"),
+    # both fields are there together; one condition on the second: the local store scans the collection for two
+    Index(CASES, (("plan_from", 1), ("needs_visit_since", 1)), {"sparse": True}),
     _present("review_since"),
+    _present("review_reason"),
     _present("releases_since"),
     _present("wanted_since"),
     Index(DAYS, (("visit_ids", 1),)),
@@ -34,10 +38,12 @@ async def waiting(cases: Collection, *, until: date, without: Iterable[str] = ()
 
     `without` these, so that they keep no place from the others.
     """
-    others = {"_id": {"$nin": ids}} if (ids := sorted(without)) else {}
-    due = {"needs_visit_since": {"$exists": True}, "plan_from": {"$lte": until.isoformat()}}
-    found = await cases.find({**due, **others}, sort=[("needs_visit_since", 1)], limit=MOST)
-    return cast(list[Case], found)
+    left_out = set(without)
+    order, limit = [("needs_visit_since", 1)], MOST + len(left_out)
+    found = await cases.find({"plan_from": AT_ONCE, "needs_visit_since": {"$gt": _LONG_AGO}}, sort=order, limit=limit)
+    found += await cases.find({"plan_from": {"$gt": AT_ONCE, "$lte": until.isoformat()}}, sort=order, limit=limit)
+    found.sort(key=lambda case: case["needs_visit_since"])
+    return cast(list[Case], [case for case in found if case["_id"] not in left_out][:MOST])
 
 
 async def in_review(cases: Collection) -> list[Case]:
@@ -48,12 +54,12 @@ async def in_review(cases: Collection) -> list[Case]:
 
 async def count_reviews(cases: Collection, reason: str) -> int:
     """How many requests wait for a human for this reason."""
-    return await cases.count({"review_since": {"$exists": True}, "review_reason": reason})
+    return await cases.count({"review_reason": reason})
 
 
 async def stuck_bookings(cases: Collection, before: datetime) -> list[Case]:
     """Cases that have wanted something since before that moment."""
-    return cast(list[Case], await cases.find({"wanted_since": {"$exists": True, "$lt": before}}, limit=100))
+    return cast(list[Case], await cases.find({"wanted_since": {"$lt": before}}, limit=100))
 
 
 async def to_release(cases: Collection) -> list[Case]:
@@ -86,5 +92,7 @@ async def days_of_visit(days: Collection, visit_id: str) -> list[Day]:
 
 async def unspread_days(days: Collection, *, after: str = "", limit: int = 50) -> list[Day]:
     """Days with visits whose members' cases have not all followed, in order; `after`: the last one seen."""
-    behind = {"unspread": {"$exists": True}, "_id": {"$gt": after}}
-    return cast(list[Day], await days.find(behind, sort=[("_id", 1)], limit=limit))
+    behind = await days.find({"unspread": {"$exists": True}}, fields=["_id"])
+    ids = sorted(d["_id"] for d in behind if d["_id"] > after)[:limit]
+    found = await days.get_many(ids) if ids else {}
+    return [cast(Day, found[i]) for i in ids if "unspread" in found.get(i, {})]
