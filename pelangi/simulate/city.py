@@ -46,7 +46,8 @@ class City:
         visits: list[Json] = planned.get("visits", [])
         self.teams.remember(request.request_id, visits)
         served = _served(visits)
-        items = await self.desk.documents(request.request_id) if served or request.request_id not in self._decided else []
+        wanted = served or planned.get("review") or request.request_id not in self._decided
+        items = await self.desk.documents(request.request_id) if wanted else []
         request.seen = _summary(request.status, visits, items)
         if items:
             self._decided.add(request.request_id)
