@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools up test check mutants bench contracts rules lock clean
+.PHONY: help setup doctor tools up test check mutants bench contracts rules lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+doctor: setup ## what this machine lacks, and how to get it
+	$(BIN)/pelangi doctor
 
 tools: ## Chromium, Prometheus and Node.js from Debian, where they are missing
 	@sh deploy/local/tools.sh
