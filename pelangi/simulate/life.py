@@ -112,6 +112,7 @@ class Life:
             if answer.is_success:
                 self._report.lives[fate.value] += 1
                 request.withdrawn = fate is Fate.WITHDRAWN
+                request.status = ""  # to be read again: what was the end may be one no more
                 request.pause_s = 0.0
                 return True
             if answer.status_code != 412:
