@@ -198,6 +198,8 @@ def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, in
 def _joined(day: Day, visit: DayVisit, slot: Slot, team: Team, reference: Reference) -> DayVisit | None:
     if visit["team_id"] != slot["team_id"] or not _takes_in(visit, slot):
         return None
+    if slot["move"] and slot["request_id"] in visit["members"]:  # it is there already: none is taken along to where it stands
+        return None
     end = max(visit["end"], visit["start"] + used_minutes(day, slot["visit_id"]) + slot["minutes"])
     if end > visit["end"] and (visit["visit_kind"] in PUBLIC_PLACE_KINDS or end > _free_until(day, visit, team, reference)):
         return None

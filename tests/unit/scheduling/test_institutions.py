@@ -223,3 +223,18 @@ async def test_a_withdrawn_item_of_a_part_brings_no_new_date(city: City) -> None
     assert item_id(1000) not in [i["item_id"] for i in (await city.visit())["items"]]
     gone = await served(city)
     assert len({i["item_id"] for v in gone for i in v["items"]}) == 78
+
+
+@pytest.mark.parametrize("more", [{"persons": 4}, {"needs": ["BEDRIDDEN"]}])
+async def test_alone_and_too_long_by_now_it_goes_to_another_day_not_into_itself(city: City, more: Any) -> None:
+    await city.fold(at(1))
+    await city.run()
+    await city.fold(at(1, version=2, **more))
+    await city.run()
+    visit = await city.visit()
+    assert await city.scheduled() == [("SCHEDULED", 1), ("RESCHEDULED", 2)]
+    assert city.days()[visit["date"]]["visits"][visit["visit_id"]]["status"] == "PLANNED"
+    assert "needs_visit_since" not in await city.case()
+    await consistent(city)
+    await city.complete()
+    assert (await city.visit())["status"] == "DONE"
