@@ -135,7 +135,7 @@ def test_the_longest_list_reaches_every_service(city: tuple[PrivateStack, int, s
 
     wait_for(lambda: items("issuance", f"requests/{request_id}/documents") == 300, 30, "issuance to know 300 items")
     wait_for(lambda: items("notify", f"messages?request_id={request_id}") is not None, 30, "notify to know whom to tell")
-    wait_for(lambda: _visited_items(stack, request_id) == 300, 60, "a visit for all")
+    wait_for(lambda: 0 < _visited_items(stack, request_id) < 300, 60, "a first visit, of as many as a day holds")
 
 
 def _visited_items(stack: PrivateStack, request_id: str) -> int:
