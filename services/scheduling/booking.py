@@ -18,7 +18,7 @@ from pelangi.chassis.store import Collection
 from services.scheduling import lifecycle, model
 from services.scheduling.agenda import errands_of, terms_of
 from services.scheduling.case import Case, Slot, held, open_visit, trace_of, wanted
-from services.scheduling.days import Day, amend, book, booked, free, is_amended
+from services.scheduling.days import Day, amend, book, booked, free, is_amended, open_up
 from services.scheduling.fold import fold
 from services.scheduling.metrics import AMENDED, DAY_FULL, MOVED, PLACED, RESUME_FAILURES
 from services.scheduling.reference import Reference
@@ -130,6 +130,7 @@ class Booker:
         crash_point("booking.after-held")
         winners = [s for s in slots if _is(held(cases[s["request_id"]]), s)]
         lost = [s for s in slots if s not in winners and booked(days[s["day"]], s)]
+        await self._open_up([s for s in winners if s["move"] and not s["joins"]])
         await self.free(_by_day(lost))
         await self._release([c for c in cases.values() if c.get("releases")])
         for slot in winners:
@@ -155,6 +156,14 @@ class Booker:
             transitions[day] = partial(_leave_all, [(s, old) for s, old in leaving if old["day"] == day])
         days = await fold(self.days, transitions, clock=self.clock)
         return {s["placement_id"] for s, old in leaving if not lifecycle.has_left(days[old["day"]], s)}
+
+    async def _open_up(self, moved: Sequence[Slot]) -> None:
+        """Others may join the visits that were taken along; where the process dies before, nobody does, and no more is lost."""
+        by_day: dict[str, set[str]] = {}
+        for slot in moved:
+            by_day.setdefault(slot["day"], set()).add(slot["visit_id"])
+        if by_day:
+            await fold(self.days, {day: partial(_open_up, ids) for day, ids in by_day.items()}, clock=self.clock)
 
     async def _release(self, cases: Sequence[Case]) -> None:
         by_day: dict[str, set[str]] = {}
@@ -219,6 +228,10 @@ def _leave_all(pairs: Sequence[tuple[Slot, Slot]], day: Day) -> Day:
     for slot, old in pairs:
         day = lifecycle.leave(day, slot, old["placement_id"])
     return day
+
+
+def _open_up(visit_ids: set[str], day: Day) -> Day:
+    return open_up(day, visit_ids)
 
 
 def _free(placement_ids: set[str], day: Day) -> Day:

@@ -30,7 +30,8 @@ class Slot(TypedDict):
     """A place in a day for one request. `placement_id` is random and never used twice.
 
     not_before, not_after: minutes of the day between which a new visit must lie. block: length of a new visit, where it is
-    longer than this request (a visit at a point is shared). joins: whether it may enter a visit that others are in.
+    longer than this request (a visit at a point is shared). joins: whether it may enter a visit that others are in; of one that
+    moves: with the others.
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
     place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for the visit.

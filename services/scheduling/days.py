@@ -41,7 +41,7 @@ class Member(TypedDict):
 class DayVisit(TypedDict):
     """One trip of one team. start, end: minutes of the day. keys: idempotency records of its calls. moved_to: see MOVED.
 
-    place_keys: see Slot. members: by request.
+    place_keys: see Slot. members: by request. arriving: its request has not left the old day for here yet, and nobody joins.
 
     outcomes: by item, `{outcome, reason}`, once completed.
     """
@@ -61,6 +61,7 @@ class DayVisit(TypedDict):
     completed_at: NotRequired[datetime]
     moved_to: NotRequired[Slot]
     place_keys: NotRequired[list[str]]
+    arriving: NotRequired[bool]
 
 
 class Day(TypedDict, total=False):
@@ -160,8 +161,17 @@ def shared_visits(day: Day, slot: Slot) -> list[tuple[str, DayVisit]]:
     return [(visit_id, v) for visit_id, v in day.get("visits", {}).items() if _takes_in(v, slot)]
 
 
+def open_up(day: Day, visit_ids: Iterable[str]) -> Day:
+    """The day in which others may join these visits, since they have left their old days."""
+    arrived = {i: v for i, v in day.get("visits", {}).items() if i in set(visit_ids) and v.get("arriving")}
+    if not arrived:
+        return day
+    opened = {i: cast(DayVisit, {k: x for k, x in v.items() if k != "arriving"}) for i, v in arrived.items()}
+    return cast(Day, {**day, "visits": {**day["visits"], **opened}})
+
+
 def _takes_in(visit: DayVisit, slot: Slot) -> bool:
-    if visit["status"] != VisitStatus.PLANNED:
+    if visit["status"] != VisitStatus.PLANNED or visit.get("arriving"):
         return False
     if (visit["visit_kind"], visit["village_code"]) != (slot["visit_kind"], slot["village_code"]):
         return False
@@ -224,7 +234,7 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
     window = gap(day, slot, team, reference)
     if window is None:
         return None
-    return {
+    visit: DayVisit = {
         "team_id": team.team_id,
         "visit_kind": slot["visit_kind"],
         "village_code": slot["village_code"],
@@ -237,6 +247,7 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
         "keys": known["keys"] if known else [],
         "place_keys": slot.get("place_keys", []),
     }
+    return {**visit, "arriving": True} if slot["move"] and not slot["joins"] else visit
 
 
 def _home_visits(day: Day, team_id: str) -> int:

@@ -122,6 +122,7 @@ def _member_slot(case: Case, visit: DayVisit, day: Day) -> Slot:
         **visit["moved_to"],
         "placement_id": random_claim(),
         "request_id": case["_id"],
+        "joins": True,
         "items": old["items"],
         "minutes": booking["minutes"] if booking else old["minutes"],
         "reason": visit.get("reason"),

@@ -1,6 +1,7 @@
 """Visits that serve many: several requests of one institution, and lists longer than a day."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +12,7 @@ from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.topics import VISIT_SCHEDULED
 from services.scheduling.agenda import place_keys
 from tests.unit.scheduling.city import OTHER_VILLAGE, VILLAGE, City, details, item_id, request_id
-from tests.unit.scheduling.test_booking import consistent
+from tests.unit.scheduling.test_booking import Died, consistent, die_at
 
 HOUSE = {"address": "Panti Karangan, Jalan Mawar"}
 
@@ -238,3 +239,34 @@ async def test_alone_and_too_long_by_now_it_goes_to_another_day_not_into_itself(
     await consistent(city)
     await city.complete()
     assert (await city.visit())["status"] == "DONE"
+
+
+async def test_nobody_joins_a_visit_that_is_just_being_taken_along(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The team may still set out on the old day, and one visit cannot be on two days."""
+    full = [at(n, place={"address": f"Panti {n}"}, persons=15) for n in (3, 4)]
+    for request in (at(1), *full):
+        await city.fold(request)
+        await city.run()
+    await city.fold(at(1, version=2, persons=4), at(2, persons=10))
+    die_at(monkeypatch, "booking.after-booked")
+    with pytest.raises(Died):
+        await city.work.planner()
+    await city.call("depart")
+    city.clock.at += timedelta(seconds=6)
+    await city.run()
+    assert not await together(city, 1, 2)
+    await city.call("arrive", 1)
+    await city.complete(2)
+    assert [(await city.visit(n))["status"] for n in (1, 2)] == ["ON_SITE", "DONE"]
+
+
+async def test_once_it_was_taken_along_others_join(city: City) -> None:
+    await city.fold(at(1))
+    await city.run()
+    await city.fold(at(1, version=2, persons=4))
+    await city.run()
+    city.clock.at += timedelta(days=1)
+    await city.fold(at(2))
+    await city.run()
+    assert await together(city, 1, 2)
+    await consistent(city)
