@@ -11,13 +11,12 @@ from pelangi.contracts.codes import ItemVisitOutcome, RequestStatus, ScheduleSta
 from pelangi.contracts.public import public_service_kind
 
 _OPEN = frozenset({VisitStatus.PLANNED, VisitStatus.CONFIRMED, VisitStatus.EN_ROUTE, VisitStatus.ON_SITE})
-_NEVER_VISITED = frozenset({RequestStatus.OUT_OF_AREA, RequestStatus.NEEDS_INFO})
 
 
 def check_visits(request: RequestHistory) -> Iterator[Finding]:
     """Findings about the visits of a request."""
     visits = request.state.visits
-    if visits and request.status in _NEVER_VISITED:
+    if visits and _never_visited(request):
         yield request.finding("visit-not-allowed", request.status)
     open_visits = [visit_id for visit_id, visit in visits.items() if visit.open]
     if open_visits and request.state.closed is not None:
@@ -31,6 +30,12 @@ def check_visits(request: RequestHistory) -> Iterator[Finding]:
     yield from _counts(request)
     yield from _revisions(request)
     yield from _answer(request)
+
+
+def _never_visited(request: RequestHistory) -> bool:
+    """Whether nobody should ever have been sent: nowhere to go, or outside the city from the beginning (some move away later)."""
+    outside = request.accepted is not None and request.accepted.status_at_201 == RequestStatus.OUT_OF_AREA
+    return request.status == RequestStatus.NEEDS_INFO or outside
 
 
 def _life(request: RequestHistory, visit_id: str, visit: VisitState) -> Iterator[Finding]:
