@@ -4,6 +4,7 @@ Only shapes are checked here; what needs a clock or the law is a rule of intake.
 """
 
 import re
+from collections.abc import Set
 from datetime import date, time
 from typing import Annotated, Any, Self
 
@@ -257,12 +258,25 @@ class RequestBody(Part):
     @model_validator(mode="before")
     @classmethod
     def _number_persons(cls, value: Any) -> Any:
-        """`ref` defaults to the position, or `p` and the position where somebody else was given that one."""
+        """`ref` defaults to the position, with as many `p` before it as tell it from what others were given."""
         if not isinstance(value, dict) or not isinstance(value.get("persons"), list):
             return value
-        given = {p.get("ref") for p in value["persons"] if isinstance(p, dict) and isinstance(p.get("ref"), str)}
+        given = {ref for p in value["persons"] if isinstance(ref := _said_ref(p), str)}
         persons = [
-            {**p, "ref": f"p{at}" if str(at) in given else str(at)} if isinstance(p, dict) and not p.get("ref") else p
+            {**p, "ref": _free_ref(at, given)} if isinstance(p, dict) and not _said_ref(p) else p
             for at, p in enumerate(value["persons"], start=1)
         ]
         return {**value, "persons": persons}
+
+
+def _said_ref(person: Any) -> Any:
+    """What is given as a person's ref; blank is not given."""
+    ref = person.get("ref") if isinstance(person, dict) else None
+    return ref.strip() if isinstance(ref, str) else ref
+
+
+def _free_ref(at: int, given: Set[str]) -> str:
+    ref = str(at)
+    while ref in given:
+        ref = f"p{ref}"
+    return ref

@@ -122,11 +122,12 @@ def _of_service(subject: Subject, at: int, service: str, today: date) -> list[Fi
 def card_from(person: Person, today: date) -> date | None:
     """The day from which a card may be printed for somebody under 17, never married, with an exact birth date; else None.
 
-    It is the 17th birthday, and 1 March for who was born on 29 February: 17 years after a leap year is never one.
+    It is the 17th birthday, and 1 March for who was born on 29 February: 17 years after a leap year is never one. A birth date
+    that has not come is a slip, which nobody has to wait for.
     """
     subject = Subject.of(person, today)
     cards = [TABLE.ages[s] for s in person.services if s in TABLE.ages and TABLE.ages[s].otherwise is Otherwise.CARD_LATER]
-    if not cards or not subject.exact or subject.ever_married or subject.birth_date is None:
+    if not cards or not subject.exact or subject.ever_married or subject.birth_date is None or subject.birth_date > today:
         return None
     years = max(rule.at_least or 0 for rule in cards)
     return None if age_on(subject.birth_date, today) >= years else birthday(subject.birth_date, years)

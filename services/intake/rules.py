@@ -58,10 +58,10 @@ def _refs(persons: Sequence[Mapping[str, Any]]) -> list[FieldError]:
     seen: set[str] = set()
     found = []
     for at, person in enumerate(persons):
-        ref = person.get("ref")
-        if isinstance(ref, str) and ref in seen:
+        ref = _text(person.get("ref"))
+        if ref in seen:
             found.append(FieldError(f"#/persons/{at}/ref", "ref_not_unique", "Harus berbeda. / Must be unique."))
-        elif isinstance(ref, str) and ref:
+        elif ref:
             seen.add(ref)
     return found
 

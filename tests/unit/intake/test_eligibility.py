@@ -188,6 +188,8 @@ def test_the_day_a_card_may_be_printed() -> None:
     assert day("2009-11-25", ["KTP_NEW"]) == date(2026, 11, 25)
     assert day("2010-01-05", ["KTP_NEW"], ever_married=True) is None
     assert day("2010-01-05", ["KTP_NEW"], birth_date_precision="YEAR") is None
+    assert day("2062-01-05", ["KTP_NEW"]) is None, "a slip: nobody waits for it"
+    assert day("9990-01-05", ["KTP_NEW"]) is None, "and no snapshot breaks on it"
     assert card_from(Person.model_validate({"services": ["KTP_NEW"], "nik": "1971040501109001"}), TODAY) is None
 
 

@@ -53,6 +53,21 @@ def test_ref_defaults_to_the_position_and_is_unique() -> None:
     assert codes(persons=[{"ref": "a b", "services": ["KIA"]}]) == {"#/persons/0/ref": "string_pattern_mismatch"}
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [([" "], ["1"]), ([None, " "], ["1", "2"]), ([" 2", None], ["2", "p2"]), (["2", None, "p2"], ["2", "pp2", "p2"])],
+)
+def test_nobody_is_without_a_ref_or_with_that_of_somebody_else(typed: list[str | None], kept: list[str]) -> None:
+    people = [{"ref": ref, "services": ["KIA"]} for ref in typed]
+    assert codes(persons=people) == {}
+    assert [p.ref for p in model(persons=people).persons] == kept
+
+
+def test_refs_that_are_the_same_but_for_spaces() -> None:
+    people = [{"ref": ref, "services": ["KIA"]} for ref in ("1", " 1")]
+    assert codes(persons=people) == {"#/persons/1/ref": "ref_not_unique"}
+
+
 def test_sizes() -> None:
     assert codes(persons=persons(100, ["KIA", "KK_NEW", "KTP_NEW"])) == {}
     assert codes(persons=persons(101, ["KIA"])) == {"#/persons": "too_many_items"}
