@@ -1,6 +1,6 @@
 """The snapshot of a request for the other services: each gets the part its work needs (CONTRACTS.md §1)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from pelangi.chassis.clock import local_date
 from pelangi.contracts.codes import RequesterKind, RequestStatus, ServiceKind
@@ -92,22 +92,28 @@ def _contact(case: Case, body: RequestBody) -> Contact:
         receipt_code=case["receipt_code"],
         village_code=case["village_code"],
         requester_kind=body.requester.kind,
-        requester=_address(body.requester, deceased=_requester_died(body, deceased)),
+        requester=_address(body.requester, deceased=_requester_died(body.requester, body.persons, deceased)),
         persons=[_address(p, deceased=p.ref in deceased) for p in body.persons],
         guardians=[_address(p.guardian) if p.guardian else None for p in body.persons],
         companion=_address(body.companion) if body.companion else None,
         channel=body.reach.channel,
         to=body.reach.to,
-        also=[Also.model_validate(also) for _, also in sorted(case.get("also", {}).items())],
+        also=[_also(Also.model_validate(also), body.persons, deceased) for _, also in sorted(case.get("also", {}).items())],
     )
 
 
-def _requester_died(body: RequestBody, deceased: Collection[str]) -> bool:
+def _also(also: Also, persons: Sequence[Person], deceased: Collection[str]) -> Also:
+    asked = Requester(kind=also.requester_kind, name=also.requester.name)
+    died = _requester_died(asked, persons, deceased)
+    return also.model_copy(update={"requester": Address(name=asked.name, deceased=True)}) if died else also
+
+
+def _requester_died(requester: Requester, persons: Sequence[Person], deceased: Collection[str]) -> bool:
     """Who asked for themselves is one of the persons: the only one, or the one of that name."""
-    if body.requester.kind is not RequesterKind.SELF:
+    if requester.kind is not RequesterKind.SELF:
         return False
-    name = normalised(body.requester.name or "")
-    own = body.persons if len(body.persons) == 1 else [p for p in body.persons if name and normalised(p.name or "") == name]
+    name = normalised(requester.name or "")
+    own = persons if len(persons) == 1 else [p for p in persons if name and normalised(p.name or "") == name]
     return any(p.ref in deceased for p in own)
 
 

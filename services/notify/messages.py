@@ -64,7 +64,7 @@ def decide(case: Case, row: Row, *, today: date, channels: Collection[str]) -> T
         return said
     contact = contact_of(case)
     if row.get("also"):
-        return _to_duplicate(contact, row, said, channels)
+        return _to_duplicate(contact, row, said, channels, ended=ended)
     to = ReachTo.REQUESTER if ended else contact.to
     if row["purpose"] in rows.ABOUT_DOCUMENTS and not _may_hear_of_documents(contact, to):
         to = ReachTo.PERSON  # who asked for them does not hear of their documents; they do, if only through the kelurahan
@@ -76,12 +76,13 @@ def decide(case: Case, row: Row, *, today: date, channels: Collection[str]) -> T
     return Tell(said.purpose, said.template, to.value, contact.channel.value if address else rows.VIA_KELURAHAN, address)
 
 
-def _to_duplicate(contact: Contact, row: Row, said: _Say, channels: Collection[str]) -> Tell | Drop:
-    """The same to who asked for it in a duplicate: by their own way, else through the kelurahan."""
+def _to_duplicate(contact: Contact, row: Row, said: _Say, channels: Collection[str], *, ended: bool) -> Tell | Drop:
+    """The same to who asked for it in a duplicate: by their own way, else, as after their own death, through the kelurahan."""
     also = next((a for a in contact.also if a.receipt_code == row["also"]), None)
     if also is None:
         return Drop("UNKNOWN_RECEIPT")
-    direct = not row.get("fallback") and also.channel in channels
+    gone = also.requester.deceased or (ended and also.requester_kind == RequesterKind.SELF)
+    direct = not row.get("fallback") and not gone and also.channel in channels
     address = getattr(also.requester, ADDRESS_FIELD.get(also.channel, ""), None) if direct else None
     audience = rows.KELURAHAN if row.get("fallback") else rows.ALSO
     return Tell(said.purpose, said.template, audience, also.channel.value if address else rows.VIA_KELURAHAN, address or "")

@@ -119,6 +119,24 @@ def test_the_original_tells_notify_who_else_asked() -> None:
     assert (also.requester.name, also.requester.phone) == ("Pak Contoh", PHONE)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "people", "dead"),
+    [
+        ("SELF", None, [person("a", services=["DEATH_CERT"])], True),
+        ("SELF", "Bpk. ORANG A", [person("a"), person("b")], True),
+        ("SELF", "Orang b", [person("a"), person("b")], False),
+        ("FAMILY", "Orang a", [person("a"), person("b")], False),
+    ],
+)
+def test_trap_14_who_asked_for_themselves_in_a_duplicate_died(kind: str, name: str | None, people: list[Any], dead: bool) -> None:
+    duplicate = Life().submit(requester={"kind": kind, "name": name, "phone": PHONE})
+    duplicate.then(close_as_duplicate(duplicate.case, "x", NOW))
+    original = died(Life().submit(requester={"kind": "RT_RW"}, persons=people), "a")
+    original.then(learn(original.case, passed_on(duplicate.case), NOW))
+    (also,) = seen(original).contact.also
+    assert (also.requester.deceased, also.requester.phone) == (dead, None if dead else PHONE)
+
+
 def test_each_reader_gets_its_part_only() -> None:
     now = seen(died(Life().submit(persons=[person("a", categories=["ELDERLY"], phone=PHONE), person("b")]), "a"))
     assert "Orang" not in now.planning.model_dump_json()

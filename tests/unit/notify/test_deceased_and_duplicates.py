@@ -64,6 +64,22 @@ def test_trap_14_a_deceased_person_is_written_to_by_nobody_even_with_an_address_
     assert all(isinstance(s, Drop) and s.reason == "DECEASED" for s in said.values())
 
 
+def also_self(**changes: Any) -> Contact:
+    """Who died had asked for themselves, in a request that was closed as a duplicate."""
+    part = with_also()
+    own = {"requester_kind": RequesterKind.SELF, "requester": Address(email="gone@contoh.invalid", **changes)}
+    return part.model_copy(update={"also": [part.also[0].model_copy(update=own)]})
+
+
+def test_trap_14_who_asked_for_themselves_in_a_duplicate_is_not_written_to_after_the_death() -> None:
+    case = fold([created(), details(also_self(), status="DECEASED", version=4), closed("OTHER")])
+    said = [s for key, s in all_told(case).items() if case["messages"][key].get("also")]
+    assert said == [Tell("CLOSED", "closed", "ALSO", "VIA_KELURAHAN", "")]
+    case = fold([created(), details(also_self(deceased=True)), scheduled()])
+    said = [s for key, s in all_told(case).items() if case["messages"][key].get("also")]
+    assert said == [Tell("SCHEDULED", "scheduled", "ALSO", "VIA_KELURAHAN", "")]
+
+
 def test_the_requester_of_a_duplicate_hears_of_visit_and_end_and_never_of_documents() -> None:
     case = fold(everything(with_also()))
     mine = {key: row for key, row in case["messages"].items() if row.get("also")}
