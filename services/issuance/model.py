@@ -137,7 +137,7 @@ def move_document(case: Case, document_id: str, move: Move, draw: Callable[[], s
         case = _emit_issued(case, item, after, now)
     elif move.to is DocumentStatus.HANDED_OVER:
         case = _emit_handed_over(case, after, now)
-    elif move.to is DocumentStatus.RETURNED and move.reason in RECORD_AGAIN:
+    elif move.to is DocumentStatus.RETURNED and move.reason in RECORD_AGAIN and not _resumed(document):
         after["done_before"] = sorted(done_visits(case, item["item_id"]))
     return settle(_decide_by_documents(_with_document(case, after), item, move.reason), now)
 
@@ -206,6 +206,11 @@ def _check_allowed(case: Case, item: Item, document: Document, to: DocumentStatu
         return
     if not done_visits(case, item["item_id"]) - set(document.get("done_before", [])):
         raise NotAllowed
+
+
+def _resumed(document: Document) -> bool:
+    """Whether it was held while it waited for a new recording, so that going back there asks for no other one."""
+    return document["status"] == DocumentStatus.ON_HOLD and "done_before" in document
 
 
 def _blank_for(document: Document, move: Move) -> str:

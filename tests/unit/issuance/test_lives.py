@@ -72,6 +72,12 @@ def test_a_card_from_the_record_waits_too_and_holding_it_is_no_way_round() -> No
     assert [e.outcome for e in desk.sent(ItemClosed)] == [ItemOutcome.REJECTED]
 
 
+def test_a_visit_while_it_was_held_counts_when_it_is_resumed_for_the_same_reason() -> None:
+    desk = returned(DeferralReason.BIOMETRIC_FAILED).move("ON_HOLD", reason=DeferralReason.KIT_FAILURE)
+    desk.fold(completed({0: DONE}, 7, VISIT_2)).move("RETURNED", reason=DeferralReason.BIOMETRIC_FAILED)
+    desk.walk("BIO_CAPTURED")
+
+
 @pytest.mark.parametrize("reason", sorted(set(DeferralReason) - {DeferralReason.BIOMETRIC_FAILED}))
 def test_what_comes_back_for_another_reason_needs_no_visit(reason: DeferralReason) -> None:
     assert returned(reason).walk(*CARD_WAY).sent(DocumentIssued)
