@@ -87,7 +87,7 @@ class Booker:
             await self._fold_cases(transitions)
 
     async def leave(self, cases: Iterable[Case]) -> None:
-        """These corrected requests leave the visits that they share with others."""
+        """These corrected requests leave visits that they share with others, or that are of no use to them."""
         leaving = {c["_id"]: self._leave_shared(visit["visit_id"]) for c in cases if (visit := open_visit(c))}
         if leaving:
             await self._release([c for c in (await self._fold_cases(leaving)).values() if c.get("releases")])

@@ -115,7 +115,7 @@ def amend(case: Case, slot: Slot, now: datetime) -> Case:
 
 
 def leave(case: Case, visit_id: str, now: datetime) -> Case:
-    """The corrected request leaves a visit that it shares with others; the planner finds it another."""
+    """The corrected request leaves a visit that it shares with others, or needs much later; the planner finds it another."""
     visit = find_visit(case, visit_id)
     if visit is None or visit["status"] not in NOT_STARTED or wanted(case):
         return case

@@ -192,10 +192,10 @@ class Round:
             await outlook.read_on()
         for case in batch:
             verdict = verdicts.get(case["_id"])
-            if verdict and verdict.shared and verdict.act is Act.MOVE:
+            ask = ask_for(case, reference, outlook.first)
+            if verdict and verdict.act is Act.MOVE and (verdict.shared or _too_far(ask, outlook)):
                 leave.append(case)
                 continue
-            ask = ask_for(case, reference, outlook.first)
             slot = await self._slot(ask, case, outlook, reference)
             if verdict and verdict.act is Act.PREFER and not (slot and suits(case["details"], slot["day"], *_hours(slot))):
                 stay.append(case)
@@ -236,6 +236,11 @@ def take(horizon: Horizon, slot: Slot, reference: Reference) -> None:
     after = book(horizon.day(on), slot, reference)
     assert after is not None
     horizon.days[on] = after
+
+
+def _too_far(ask: Ask, outlook: Outlook) -> bool:
+    """Whether a visit is of no use within the horizon: a birthday was corrected, and it waits without a date."""
+    return ask.earliest is not None and ask.earliest > outlook.horizon.dates[-1]
 
 
 def _has(slots: Sequence[Slot], case: Case) -> bool:

@@ -125,3 +125,15 @@ async def test_after_the_birthday_it_is_a_failed_attempt_like_any_other(city: Ci
     await city.run()
     shown = await city.request()
     assert (shown["review_reason"], len(shown["visits"])) == ("THIRD_FAILURE", 3)
+
+
+async def test_a_birthday_corrected_beyond_the_horizon_ends_the_visit_and_waits_quietly(city: City) -> None:
+    await city.fold(details(kinds=[ServiceKind.KTP_NEW], not_before={0: BIRTHDAY}))
+    await city.run()
+    before = NO_DAY._value.get()
+    await city.fold(details(kinds=[ServiceKind.KTP_NEW], not_before={0: date(2029, 1, 15)}, version=2))
+    await city.run()
+    assert await city.scheduled() == [("SCHEDULED", 1), ("CANCELLED", 2)]
+    assert NO_DAY._value.get() == before
+    shown = await city.request()
+    assert (shown["needs_visit"], shown["review"], shown["not_before"]) == (True, False, "2029-01-15")
