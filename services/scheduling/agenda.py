@@ -53,7 +53,7 @@ def terms_of(case: Case) -> dict[str, str]:
         "place": _digest({k: v for k, v in details.get("place", {}).items() if v is not None}),
         "companion": _digest(details.get("companion")),
         "hours": _digest(details.get("availability")),
-        "needs": _digest(sorted((p["ref"], sorted(p["needs"])) for p in details.get("persons", []))),
+        "needs": _digest(sorted((p["ref"], sorted(p["needs"])) for p in details.get("persons", []) if p["needs"])),
     }
 
 

@@ -102,6 +102,16 @@ async def test_a_correction_ends_the_review(city: City, correction: dict[str, ob
     assert (await city.request())["review"] is True
 
 
+async def test_somebody_without_needs_who_is_added_is_no_correction_of_the_others(city: City) -> None:
+    await city.fold(details())
+    await failed(city, "PERSON_REFUSED")
+    await city.fold(details(version=2, persons=2))
+    shown = await city.request()
+    assert (shown["review_items"], shown["needs_visit"]) == ([item_id(1000), item_id(1001)], True)
+    await city.run()
+    assert [i["item_id"] for i in (await city.visit())["items"]] == [item_id(1002), item_id(1003)]
+
+
 async def test_trap_13_the_third_failure_is_a_review_and_never_a_rejection(city: City) -> None:
     await city.fold(details())
     for _ in range(3):
