@@ -29,7 +29,6 @@ def tracking(case: Case, receipt_code: str = "") -> dict[str, Any]:
     """What the holder of a receipt code may see: no name, no place. `receipt_code`: of the duplicate that leads here."""
     visited = case.get("visited", {})
     dates = [v["date"] for k, v in case.get("visits", {}).items() if v["status"] != ScheduleStatus.CANCELLED and k not in visited]
-    closed_items = case.get("closed_items", {})
     return {
         "receipt_code": shown(receipt_code or case["receipt_code"]),
         "status": case["status"],
@@ -37,14 +36,17 @@ def tracking(case: Case, receipt_code: str = "") -> dict[str, Any]:
         "due_on": case["due_on"],
         "visit": {"date": max(dates)} if dates and is_open(case) else None,
         "closed": {"outcome": case["closing"]["outcome"], "at": rfc3339(case["closing"]["at"])} if "closing" in case else None,
-        "items": [
-            {
-                "service_kind": i["service_kind"],
-                "status": closed_items.get(i["item_id"], ItemOutcome.WITHDRAWN if i.get("withdrawn") else "OPEN"),
-            }
-            for i in case["items"]
-        ],
+        "items": [{"service_kind": i["service_kind"], "status": _item_status(case, i)} for i in case["items"]],
     }
+
+
+def _item_status(case: Case, item: Item) -> str:
+    """Its outcome, OPEN, or ENDED: the request was closed over it."""
+    if outcome := case.get("closed_items", {}).get(item["item_id"]):
+        return outcome
+    if item.get("withdrawn"):
+        return ItemOutcome.WITHDRAWN
+    return "OPEN" if is_open(case) else "ENDED"
 
 
 def whole(case: Case) -> dict[str, Any]:

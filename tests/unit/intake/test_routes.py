@@ -333,7 +333,9 @@ async def test_tracking_needs_no_name_and_tells_none(intake: Intake) -> None:
     for secret in ("Contoh", "Jalan", "+62", KERAMAT, filed["request_id"]):
         assert secret not in response.text
     await intake.withdraw(filed)
-    assert (await intake.http.get(f"/v1/tracking/{filed['receipt_code']}")).json()["closed"]["outcome"] == "WITHDRAWN"
+    closed = (await intake.http.get(f"/v1/tracking/{filed['receipt_code']}")).json()
+    assert closed["closed"]["outcome"] == "WITHDRAWN"
+    assert {item["status"] for item in closed["items"]} == {"ENDED"}, "nothing is open after closing"
 
 
 async def test_tracking_forgives_typing(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
