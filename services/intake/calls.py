@@ -58,20 +58,19 @@ class Calls:
         command = Command(key, raw.digest, if_match=None if answer else if_match(request))
         return Call(str(request_id), raw, command, known, answer)
 
-    async def run(self, request_id: str, command: Command, transition: Transition) -> Response:
+    async def run(self, request_id: str, command: Command, transition: Transition, known: Case | None = None) -> Response:
         """The answer of a command, as `commands.execute`."""
-        answer = await execute(self.runtime.cases, request_id, command, transition, clock=self.runtime.clock, ledger=LEDGER)
+        answer = await execute(
+            self.runtime.cases,
+            request_id,
+            command,
+            transition,
+            clock=self.runtime.clock,
+            ledger=LEDGER,
+            known=cast(Any, known),
+        )
         self.runtime.written.set()
         return answer.response()
-
-    async def on_open(self, call: Call, transition: Transition) -> Response:
-        """The answer of a call that only an open request takes: 409 otherwise."""
-
-        def guarded(case: Case) -> tuple[Case, Answer]:
-            require_open(case)
-            return transition(case)
-
-        return await self.run(call.request_id, call.command, guarded)
 
 
 def require_open(case: Case) -> None:

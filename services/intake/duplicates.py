@@ -25,7 +25,8 @@ from pelangi.chassis.service import Runtime
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
 from pelangi.chassis.web import FieldError, Problem, invalid
-from services.intake import life, store
+from pelangi.contracts.request import RequestBody
+from services.intake import life, rules, store
 from services.intake.model import Case, is_open
 
 MAX_TRIES = 20
@@ -124,12 +125,12 @@ class Joiner:
 
 
 async def original(cases: Collection, case: Case) -> Case:
-    """The request that goes on in the place of this one; itself where it is no duplicate."""
+    """The request that goes on in the place of this one; itself where it is no duplicate, or the other is confidential."""
     for _ in range(MAX_HOPS):
         if "duplicate_of" not in case:
             break
         other = cast(Any, await cases.get(case["duplicate_of"]))
-        if other is None or "body" not in other:
+        if other is None or "body" not in other or rules.is_confidential(RequestBody.model_validate(other["body"])):
             break
         case = other
     return case

@@ -78,7 +78,7 @@ def _add_endings(router: APIRouter, calls: Calls) -> None:
             after = withdraw(case, body.reason, clock.now())
             return after, told(after)
 
-        return await calls.run(call.request_id, call.command, transition)
+        return await calls.run(call.request_id, call.command, transition, call.known)
 
     @router.post("/v1/requests/{request_id}/no-contact", openapi_extra=documented(NoContact, versioned=True))
     async def give_up_request(request_id: UUID, request: Request) -> Response:
@@ -93,7 +93,7 @@ def _add_endings(router: APIRouter, calls: Calls) -> None:
             after = life.give_up(case, clock.now())
             return after, told(after)
 
-        return await calls.run(call.request_id, call.command, transition)
+        return await calls.run(call.request_id, call.command, transition, call.known)
 
 
 def _add_corrections(router: APIRouter, calls: Calls) -> None:
@@ -114,7 +114,7 @@ def _add_corrections(router: APIRouter, calls: Calls) -> None:
                 raise invalid([FieldError("#/persons", "too_many_items", detail)])
             return after, told(after, due_on=after["due_on"], **_counts(after))
 
-        return await calls.run(call.request_id, call.command, transition)
+        return await calls.run(call.request_id, call.command, transition, call.known)
 
     @router.post("/v1/requests/{request_id}/deceased", openapi_extra=documented(Deceased, versioned=True))
     async def note_death(request_id: UUID, request: Request) -> Response:
@@ -130,7 +130,7 @@ def _add_corrections(router: APIRouter, calls: Calls) -> None:
             after = show(case) if after is case else after  # the ETag moves with every answer
             return after, told(after, offer=list(life.OFFER))
 
-        return await calls.run(call.request_id, call.command, transition)
+        return await calls.run(call.request_id, call.command, transition, call.known)
 
 
 def _require_possible(case: Case, body: Deceased, today: date) -> None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.web import FieldError
-from pelangi.contracts.codes import BirthDatePrecision, ServiceKind
+from pelangi.contracts.codes import BirthDatePrecision, Need, ServiceKind, VulnerabilityCategory
 from pelangi.contracts.public import CITY_CODE
 from pelangi.contracts.request import MAX_ITEMS, MAX_PERSONS, Date, Person, RequestBody
 from services.intake import eligibility, family_card, names, nik
@@ -145,6 +145,14 @@ def _person_warnings(person: Person, other_niks: set[str], today: date, reported
 
 def _born_late(born: date | None, reported: date) -> bool:
     return born is not None and eligibility.birth_certificate_kind(born, reported) == "LT"
+
+
+def is_confidential(body: RequestBody) -> bool:
+    """Whether where and when somebody is visited may be told to nobody but those of the request (DOMAIN.md §1.3)."""
+    return any(
+        Need.CONFIDENTIAL_ADDRESS in p.needs or VulnerabilityCategory.VIOLENCE_OR_TRAFFICKING_VICTIM in p.categories
+        for p in body.persons
+    )
 
 
 def has_contact(body: RequestBody) -> bool:

@@ -17,7 +17,7 @@ from pelangi.contracts.snapshots import (
     PlanningItem,
     PlanningPerson,
 )
-from services.intake import eligibility
+from services.intake import eligibility, rules
 from services.intake.matching import normalised
 from services.intake.model import Case, request_created
 
@@ -98,8 +98,13 @@ def _contact(case: Case, body: RequestBody) -> Contact:
         companion=_address(body.companion) if body.companion else None,
         channel=body.reach.channel,
         to=body.reach.to,
-        also=[_also(Also.model_validate(also), body.persons, deceased) for _, also in sorted(case.get("also", {}).items())],
+        also=[] if rules.is_confidential(body) else _all_also(case, body, deceased),
     )
+
+
+def _all_also(case: Case, body: RequestBody, deceased: Collection[str]) -> list[Also]:
+    known = sorted(case.get("also", {}).items())
+    return [_also(Also.model_validate(also), body.persons, deceased) for _, also in known]
 
 
 def _also(also: Also, persons: Sequence[Person], deceased: Collection[str]) -> Also:

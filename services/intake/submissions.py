@@ -4,8 +4,7 @@ A submission is a command, not a sequenced fact. Its place on the topic stands f
 and answers nothing new, while the same submission sent again lies at another offset and is answered again.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
@@ -20,7 +19,7 @@ from pelangi.chassis.web import MAX_BODY_BYTES, FieldError, NotJson, parse_json
 from pelangi.contracts.codes import SubmissionOutcome
 from pelangi.contracts.encryption import BrokenToken, UnknownKey
 from pelangi.contracts.events import Problem, SubmissionAnswered
-from pelangi.contracts.request import MAX_ITEMS
+from pelangi.contracts.request import MAX_ITEMS, RequestBody
 from pelangi.contracts.submissions import Address, SubmissionError, SubmissionKeys, read_address
 from services.intake.checking import checked
 from services.intake.draws import draw_for
@@ -30,7 +29,17 @@ from services.intake.model import Case, Draws, submit
 REFUSED = "REFUSED"
 """Status of a case of which nothing but refused submissions is known: no body, in no list."""
 MAX_PROBLEMS = 100
-_NAME = re.compile(r"[a-z_]{1,40}|[0-9]{1,3}")
+
+
+def _names(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for value in schema.values():
+            yield from _names(value)
+
+
+_FIELDS = frozenset(_names(RequestBody.model_json_schema()))
+"""The names that a body may have, as its schema has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,7 @@ def _pointer(pointer: str) -> str:
     """As far as it names fields and places: a field that nobody knows can be named by what somebody typed."""
     kept = []
     for part in pointer.split("/")[1:]:
-        if not _NAME.fullmatch(part):
+        if part not in _FIELDS and not (part.isascii() and part.isdigit() and len(part) <= 3):
             break
         kept.append(part)
     return "/".join(["#", *kept])

@@ -8,11 +8,14 @@ from uuid import uuid4
 
 import pytest
 
+from pelangi.contracts.sealing import contact_opener
 from services.intake import life
+from services.intake.snapshot import render_details
 from tests.support.bodies import KERAMAT, body
 from tests.support.memory_store import store_fault
 from tests.unit.intake.rig import Intake, problem
 from tests.unit.intake.test_routes_life import filed
+from tests.unit.intake.test_snapshot import KEYS, RING
 
 TKSK = {"kind": "TKSK", "name": "Pak Contoh", "phone": "+6281300000000"}
 
@@ -172,3 +175,17 @@ async def test_the_duplicate_of_a_request_elsewhere_keeps_its_own_place(intake: 
     await close(intake, duplicate, original)
     assert (await intake.get(original))["place"]["visit_kind"] == "HOME", "never merged"
     assert [i["person_ref"] for i in (await intake.get(original))["items"]] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    "hidden", [{"needs": ["CONFIDENTIAL_ADDRESS"]}, {"categories": ["VIOLENCE_OR_TRAFFICKING_VICTIM"]}], ids=["address", "victim"]
+)
+async def test_whoever_asked_for_a_hidden_person_learns_nothing_of_the_visit(intake: Intake, hidden: Any) -> None:
+    """A relative may be the danger: neither messages nor the receipt lead to the other request (DOMAIN.md §1.3)."""
+    person = {"name": "Orang Contoh", "services": ["KTP_RECORDING"], **hidden}
+    original, duplicate = await filed(intake, persons=[person]), await filed(intake, requester=TKSK)
+    assert (await close(intake, duplicate, original)).status_code == 200
+    assert (await tracked(intake, duplicate))["status"] == "DUPLICATE"
+    details = render_details(intake.case(original), KEYS)
+    assert details is not None
+    assert contact_opener(RING)(details).part.also == []
