@@ -77,9 +77,16 @@ ON_DOCUMENT = Ledger(lambda document: document.get("keys", []), lambda document,
 
 
 async def execute(
-    collection: Collection, id: str, command: Command, transition: Transition, *, clock: Clock, ledger: Ledger = ON_DOCUMENT
+    collection: Collection,
+    id: str,
+    command: Command,
+    transition: Transition,
+    *,
+    clock: Clock,
+    ledger: Ledger = ON_DOCUMENT,
+    known: Document | None = None,
 ) -> Answer:
-    """The answer of the command, applied exactly once.
+    """The answer of the command, applied exactly once. known: the document as just read, to spare the first read.
 
     Raises Problem: 422 same key with another body, 412 version moved on, whatever the transition raises, 503 when the store
     failed and it is not known what became of the write (the same key can be sent again).
@@ -88,7 +95,7 @@ async def execute(
     for attempt in range(MAX_TRIES):
         if attempt:
             await asyncio.sleep(random.uniform(0.005, 0.1))  # noqa: S311 - spreads retries
-        before = await collection.get(id)
+        before = known if known is not None and not attempt else await collection.get(id)
         if before is not None and (answer := recall(before, command, ledger)) is not None:
             return answer
         if failure is not None and attempt > 2:
