@@ -75,7 +75,7 @@ class Relay:
     async def cycle(self, producer: AIOKafkaProducer) -> int:
         """Send and clear what is pending now; how many cases that were. One find and one update."""
         self._waiting = {case: until for case, until in self._waiting.items() if until > time.monotonic()}
-        # those that wait are read and left out here: not every server answers an index field beside "none of these" from its index
+        # those that wait are left out here: not every server uses the index where "none of these" stands beside it
         limit = CASES_PER_CYCLE + len(self._waiting)
         found = await self.cases.find({"pending_since": {"$exists": True}}, sort=[("pending_since", 1)], limit=limit)
         pending = [case for case in found if case["_id"] not in self._waiting][:CASES_PER_CYCLE]

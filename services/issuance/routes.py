@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -46,20 +46,20 @@ def routes(runtime: Runtime) -> APIRouter:
     async def end_item(item_id: str, request: Request) -> Response:
         """End an item without a document: rejected by the office, or withdrawn by the resident."""
         key, raw = await _read(runtime, request)
-        request_id = await store.request_of_item(runtime.cases, item_id)
+        known = await store.case_of_item(runtime.cases, item_id)
 
         def change(case: Case) -> tuple[Case, Json]:
             body = _valid(ItemTransition, raw)
             after = close_item(case, item_id, ItemOutcome(body.to), body.reason, runtime.clock.now())
             return after, item_view(after, item_of(after, item_id), {}, runtime.clock.now())
 
-        return await _run(runtime, request_id, _command(request, key, raw), change)
+        return await _run(runtime, known, _command(request, key, raw), change)
 
     @router.post("/v1/documents/{document_id}/transitions", openapi_extra=documented(DocumentTransition))
     async def move(document_id: str, request: Request) -> Response:
         """Take a document to its next status."""
         key, raw = await _read(runtime, request)
-        request_id = await store.request_of_document(runtime.cases, document_id)
+        known = await store.case_of_document(runtime.cases, document_id)
 
         next_edition, blank = random_id(), None
 
@@ -71,9 +71,9 @@ def routes(runtime: Runtime) -> APIRouter:
 
         for _ in range(PRINT_TRIES):
             try:
-                return await _run(runtime, request_id, _command(request, key, raw), change)
+                return await _run(runtime, known, _command(request, key, raw), change, fresh=blank is None)
             except NeedsBlank as needs:
-                blank = await _take(ledger, needs, str(request_id), document_id, runtime.clock.wall())
+                blank = await _take(ledger, needs, str(known and known["_id"]), document_id, runtime.clock.wall())
         raise Problem(503, "contention", "Coba lagi sebentar. / Try again shortly.")
 
     return router
@@ -107,10 +107,13 @@ def _command(request: Request, key: str, raw: Body) -> Command:
 
 
 async def _run(
-    runtime: Runtime, request_id: str | None, command: Command, change: Callable[[Case], tuple[Case, Json]]
+    runtime: Runtime, known: Case | None, command: Command, change: Callable[[Case], tuple[Case, Json]], *, fresh: bool = True
 ) -> Response:
-    """The answer of a change of one case, applied once. Raises Problem 404, 409 `state`, or what `execute` raises."""
-    if request_id is None:
+    """The answer of a change of one case, applied once. Raises Problem 404, 409 `state`, or what `execute` raises.
+
+    known: the case as it was found; fresh: just now, so that it need not be read again.
+    """
+    if known is None:
         raise not_found()
     tried: list[tuple[Case, Case]] = []
 
@@ -126,7 +129,8 @@ async def _run(
         tried.append((case, after))
         return after, Answer.of(200, {"request_id": case["_id"], **view})
 
-    answer = await execute(runtime.cases, request_id, command, transition, clock=runtime.clock)
+    read = cast(Any, known) if fresh else None
+    answer = await execute(runtime.cases, known["_id"], command, transition, clock=runtime.clock, known=read)
     runtime.written.set()
     for before, after in tried[-1:]:
         count(before, after)

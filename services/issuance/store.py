@@ -14,14 +14,14 @@ INDEXES = (
 )
 
 
-async def request_of_item(cases: Collection, item_id: str) -> str | None:
-    """The id of the request that has this item, or None."""
-    return await _request_with(cases, "items.item_id", item_id)
+async def case_of_item(cases: Collection, item_id: str) -> Case | None:
+    """The request that has this item, or None."""
+    return await _case_with(cases, "items.item_id", item_id)
 
 
-async def request_of_document(cases: Collection, document_id: str) -> str | None:
-    """The id of the request that has this document, or None."""
-    return await _request_with(cases, "documents.document_id", document_id)
+async def case_of_document(cases: Collection, document_id: str) -> Case | None:
+    """The request that has this document, or None."""
+    return await _case_with(cases, "documents.document_id", document_id)
 
 
 async def to_open(cases: Collection, limit: int) -> list[Case]:
@@ -30,6 +30,6 @@ async def to_open(cases: Collection, limit: int) -> list[Case]:
     return cast(list[Case], found)
 
 
-async def _request_with(cases: Collection, field: str, id: str) -> str | None:
-    found = await cases.find({field: id}, limit=1, fields=["_id"])
-    return str(found[0]["_id"]) if found else None
+async def _case_with(cases: Collection, field: str, id: str) -> Case | None:
+    found = await cases.find({field: id}, limit=1)
+    return cast(Case, found[0]) if found else None

@@ -31,12 +31,15 @@ async def test_get_many(rig: Rig) -> None:
     assert await rig.cases.get_many([]) == {}
 
 
-async def test_get_many_of_a_whole_batch_is_one_command(rig: Rig) -> None:
-    """A second `getMore` would be another round trip: 500 cases with their bodies must fit the first batch."""
-    await rig.cases.insert_many([doc(f"{at}", filler="x" * 2000) for at in range(500)])
+@pytest.mark.parametrize("count", [100, 101, 102, 500])
+async def test_a_whole_batch_is_one_command(rig: Rig, count: int) -> None:
+    """The server gives the first 101, or what was asked for, and waits: a `getMore` would be another round trip."""
+    await rig.cases.insert_many([doc(f"{at}", filler="x" * 2000) for at in range(count)])
     rig.seen.commands.clear()
-    assert len(await rig.cases.get_many([f"{at}" for at in range(500)])) == 500
-    assert [name for name, _ in rig.seen.commands if name in {"find", "getMore"}][:1] == ["find"]
+    assert len(await rig.cases.get_many([f"{at}" for at in range(count)])) == count
+    assert len(await rig.cases.find({}, limit=count)) == count
+    assert len(await rig.cases.find({}, limit=count, sort=[("_id", 1)])) == count
+    assert [name for name, _ in rig.seen.commands] == ["find"] * 3
 
 
 async def test_find(rig: Rig) -> None:
