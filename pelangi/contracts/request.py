@@ -263,7 +263,7 @@ class RequestBody(Part):
             return value
         given = {ref for p in value["persons"] if isinstance(ref := _said_ref(p), str)}
         persons = [
-            {**p, "ref": _free_ref(at, given)} if isinstance(p, dict) and not _said_ref(p) else p
+            {**p, "ref": _free_ref(at, given)} if isinstance(p, dict) and _said_ref(p) in (None, "") else p
             for at, p in enumerate(value["persons"], start=1)
         ]
         return {**value, "persons": persons}

@@ -43,6 +43,11 @@ def test_a_minimal_body_is_enough() -> None:
     assert validate(RequestBody, minimal).persons[0].ref == "1"
 
 
+@pytest.mark.parametrize("ref", [{}, [], 0, False])
+def test_a_ref_that_is_no_text_is_not_taken_for_none(ref: object) -> None:
+    assert codes(persons=[{"ref": ref, "services": ["KIA"]}]) == {"#/persons/0/ref": "string_type"}
+
+
 def test_ref_defaults_to_the_position_and_is_unique() -> None:
     assert [p.ref for p in model(persons=persons(2, ["KIA"])).persons] == ["1", "2"]
     assert codes(persons=[{"ref": "2", "services": ["KIA"]}, {"ref": "2", "services": ["KIA"]}]) == {
