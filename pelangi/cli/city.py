@@ -48,7 +48,7 @@ def simulate(
     play: Annotated[bool, typer.Option("--play", help="file nothing; play teams and desk for everybody until Ctrl-C")] = False,
     own: Annotated[bool, typer.Option("--own", help="run against a system of its own on free ports")] = False,
     sabotage: Annotated[str, typer.Option(help=f"arm a fault in the services (implies --own): {', '.join(SABOTAGES)}")] = "",
-    timeout: Annotated[float, typer.Option(help="seconds until it gives up")] = 900,
+    timeout: Annotated[float, typer.Option(help="seconds until it gives up")] = 3600,
     settle: Settle = 60,
     concurrency: Annotated[int, typer.Option(help="calls at a time")] = 8,
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
