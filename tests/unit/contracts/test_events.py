@@ -147,3 +147,11 @@ def test_public_codes_hide_what_betrays_a_condition() -> None:
 def test_every_reason_has_a_class() -> None:
     for reason in (*reasons.DeferralReason, *reasons.RejectionReason):
         assert reasons.REASON_CLASS[reason] in reasons.ReasonClass
+
+
+@pytest.mark.parametrize("type_", PUBLIC)
+def test_trap_10_the_writers_model_takes_no_unknown_field(type_: str) -> None:
+    """So that no name or number can slip into a public event; the 16-digit rule is the second line of defence."""
+    with pytest.raises(ValidationError) as refused:
+        MODELS[type_].model_validate({**EXAMPLES[type_].model_dump(), "name": "Orang Contoh"})
+    assert [e["type"] for e in refused.value.errors()] == ["extra_forbidden"]
