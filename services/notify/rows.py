@@ -103,5 +103,12 @@ def _place(key: str, row: Row) -> tuple[int, str, bool, int, bool, str]:
 
 
 def first_open(messages: Mapping[str, Row]) -> tuple[str, Row] | None:
-    """The row whose turn it is: those behind it wait, so that nobody hears of a change before the thing itself."""
-    return next(((key, row) for key, row in in_order(messages) if row["state"] in OPEN_STATES), None)
+    """The row whose turn it is: those behind it wait, so that nobody hears of a change before the thing itself.
+
+    Each reader has a queue of their own: a mail that one of them refuses for hours keeps none of the others waiting.
+    """
+    turns: dict[str, tuple[str, Row]] = {}
+    for key, row in in_order(messages):
+        if row["state"] in OPEN_STATES:
+            turns.setdefault(row.get("also", ""), (key, row))
+    return min(turns.values(), key=lambda turn: turn[1].get("due", AT_ONCE), default=None)

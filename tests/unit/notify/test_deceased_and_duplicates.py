@@ -1,6 +1,6 @@
 """Nothing is told to who has died, and who asked for the same is told of the visit but never of documents."""
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import permutations
 from typing import Any, cast
 
@@ -131,3 +131,14 @@ def test_a_refused_mail_to_them_falls_back_to_the_kelurahan_in_a_row_of_their_ow
     assert [(r["also"], r["purpose"], r["visit_id"]) for r in fallback] == [(RECEIPT, "SCHEDULED", VISIT_1)]
     tell = decide(after, fallback[0], today=TODAY, channels=CHANNELS)
     assert isinstance(tell, Tell) and tell.audience == "KELURAHAN"
+
+
+def test_a_reader_whose_mail_is_put_off_keeps_nobody_else_waiting() -> None:
+    case = fold([created(), details(with_also()), scheduled()])
+    key, row = next((k, r) for k, r in case["messages"].items() if r.get("also"))
+    later = NOW + timedelta(hours=4)
+    case = cast(Case, {**case, "messages": {**case["messages"], key: cast(rows.Row, {**row, "due": later})}})
+    turn = rows.first_open(case["messages"])
+    assert turn is not None and not turn[1].get("also")
+    done = {k: cast(rows.Row, {**r, "state": rows.SENT}) if not r.get("also") else r for k, r in case["messages"].items()}
+    assert rows.first_open(done) == (key, done[key])
