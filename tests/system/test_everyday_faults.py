@@ -31,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateStack]:
 def test_kafka_away_for_half_a_minute(stack: PrivateStack) -> None:
     """Every POST still gets its 201, and everything reaches its end afterwards."""
     before = filed(stack)
-    with simulation(stack, *OPTIONS, "--seed", "21") as process:
+    with simulation(stack, *OPTIONS, "--seed", "21", "--http-only") as process:  # what is filed over Kafka has to wait for it
         wait_for(lambda: filed(stack) > before, 60, "the first request")
         with paused(stack, "kafka"):
             stopped = time.monotonic()
