@@ -147,5 +147,7 @@ def _on_its_way(case: Document, type_: str) -> bool:
 async def wait_sent(cases: Collection, type_: str, ids: Sequence[str], *, pause_s: float = 0.5) -> None:
     """Until no snapshot of these cases is on its way any more."""
     for at in range(0, len(ids), BATCH):
-        while any(_on_its_way(c, type_) for c in (await cases.get_many(ids[at : at + BATCH])).values()):  # noqa: ASYNC110
+        some = ids[at : at + BATCH]
+        # another process sends them: there is no event to wait for here, only the store to ask
+        while any(_on_its_way(c, type_) for c in (await cases.get_many(some)).values()):  # noqa: ASYNC110
             await asyncio.sleep(pause_s)

@@ -24,6 +24,7 @@ from starlette.routing import Match
 
 from pelangi.chassis.logs import without_text
 from pelangi.chassis.metrics import HTTP
+from pelangi.chassis.openapi import PROBLEM, document_problems
 from pelangi.chassis.store import StoreError
 from pelangi.contracts.request import OWN_RULES
 
@@ -39,7 +40,6 @@ MAX_DEPTH = 600
 MAX_DIGITS = 300
 """Of a whole number: more than any float holds."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-PROBLEM = "application/problem+json"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -315,49 +315,6 @@ def make_app(
         return JSONResponse(asyncapi)
 
     return app
-
-
-_PROBLEM_SCHEMA = {
-    "type": "object",
-    "description": "RFC 9457. `errors` name where and which rule, never the value.",
-    "required": ["type", "title", "status", "detail", "errors"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "detail"],
-                "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
-            },
-        },
-    },
-}
-
-
-def document_problems(app: FastAPI) -> None:
-    """Let the app's OpenAPI say that every operation may answer with a problem, instead of FastAPI's own 422."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            schemas["Problem"] = _PROBLEM_SCHEMA
-            content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-            for operation in (o for path in document.get("paths", {}).values() for o in path.values()):
-                operation["responses"].pop("422", None)
-                operation["responses"]["4XX"] = {"description": "A problem: what is wrong, and where.", "content": content}
-                operation["responses"]["503"] = {"description": "Try again with the same key.", "content": content}
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way of extending its OpenAPI
 
 
 async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

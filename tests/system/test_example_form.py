@@ -1,9 +1,6 @@
 """Other systems post requests as events: the example, its folder alone, on real Kafka; and what intake does with them."""
 
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,10 +19,10 @@ from tests.faults.filing import assert_once
 from tests.support.bodies import body
 from tests.support.records import Raw, produce, read_all
 from tests.support.service import ServiceProcess, expel, wait_for
+from tests.support.stranger import copied, run
 from tests.support.submissions import OTHER_KEYS, submission
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "form_python"
-UV = Path(sys.executable).with_name("uv")
 USER = "form"
 
 
@@ -39,19 +36,7 @@ def intake(kafka: Any, database: Any) -> Iterator[ServiceProcess]:
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The copied folder with an environment that holds its requirements and nothing of ours."""
-    folder = tmp_path_factory.mktemp("form") / "copy"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".venv"))
-    run(folder, UV, "venv", "--quiet", "--python", sys.executable, ".venv")
-    run(folder, UV, "pip", "install", "--quiet", "--python", ".venv/bin/python", "-r", "requirements.txt")
-    missing = subprocess.run([folder / ".venv/bin/python", "-c", "import pelangi"], cwd=folder, capture_output=True, check=False)
-    assert b"ModuleNotFoundError" in missing.stderr
-    return folder
-
-
-def run(folder: Path, *command: Path | str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return copied(EXAMPLE, tmp_path_factory.mktemp("form") / "copy")
 
 
 def post(folder: Path, intake: ServiceProcess, *options: str) -> Any:

@@ -8,7 +8,6 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -52,11 +51,11 @@ from pelangi.contracts.events import (
     encode,
 )
 from pelangi.contracts.examples import EXAMPLES, TIME, TRACEPARENT
+from tests.support.stranger import copied, run
 
 EXAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE = EXAMPLES_FOLDER / "subscriber_python"
 NODE_EXAMPLE = EXAMPLES_FOLDER / "subscriber_node"
-UV = Path(sys.executable).with_name("uv")
 NODE = shutil.which("node") or shutil.which("nodejs") or "node"
 AREA = "19.71"
 
@@ -322,19 +321,7 @@ async def send(producer: AIOKafkaProducer, service: str, request: str, fact: tup
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The copied folder with an environment that holds its requirements and nothing of ours."""
-    folder = tmp_path_factory.mktemp("stranger") / "copy"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".venv", "*.json"))
-    run(folder, UV, "venv", "--quiet", "--python", sys.executable, ".venv")
-    run(folder, UV, "pip", "install", "--quiet", "--python", ".venv/bin/python", "-r", "requirements.txt")
-    missing = subprocess.run([folder / ".venv/bin/python", "-c", "import pelangi"], cwd=folder, capture_output=True, check=False)
-    assert b"ModuleNotFoundError" in missing.stderr
-    return folder
-
-
-def run(folder: Path, *command: Path | str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return copied(EXAMPLE, tmp_path_factory.mktemp("stranger") / "copy")
 
 
 def subscribe_once(folder: Path, kafka: Any, state: str) -> tuple[str, dict[str, Any]]:
