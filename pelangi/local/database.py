@@ -3,18 +3,62 @@
 It is never imported. With `--sync-on-commit` an acknowledged write survives kill -9, with `--auth` everybody needs a user.
 """
 
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 from pymongo import MongoClient
 
 from pelangi.chassis.provision import development_password
-from pelangi.local.process import Child, Command, free_port, port_open
+from pelangi.local.cache import cache_folder, locked
+from pelangi.local.process import Child, Command, free_port, leashed, port_open
 
+RUST_VERSION = "0.5.3-beta.193"
 ADMIN = "admin"
 REPLICA_SET = "secantus"
+
+
+def chosen_server() -> str:
+    """Which build of the server runs: `PELANGI_STORE`, python (nothing to build) or rust (`make store`, much faster)."""
+    chosen = os.environ.get("PELANGI_STORE") or "python"
+    if chosen not in ("python", "rust"):
+        raise RuntimeError("PELANGI_STORE: python or rust")
+    return chosen
+
+
+def build_rust_server() -> Path:
+    """The server built by cargo from the same project, once per machine (about five minutes), whole or not at all."""
+    server = _rust_server()
+    with locked(server.parent.with_name(f"{server.parent.name}.lock")):
+        if server.exists():
+            return server
+        if shutil.which("cargo") is None:
+            raise RuntimeError("cargo is needed to build the store for benchmarks: install Rust")
+        with tempfile.TemporaryDirectory(dir=server.parent.parent, prefix="build-") as temporary:
+            # it asks for a newer compiler than it needs
+            argv = ["cargo", "install", "secantus-mdb", "--version", RUST_VERSION, "--ignore-rust-version", "--root", temporary]
+            run = subprocess.run(leashed(argv), check=False, capture_output=True, text=True)  # noqa: S603  # a fixed command
+            if run.returncode:
+                raise RuntimeError(f"the store could not be built:\n{run.stderr[-2000:]}")
+            (Path(temporary) / "bin").rename(server.parent)
+    return server
+
+
+def _rust_server() -> Path:
+    return cache_folder() / f"secantus-mdb-{RUST_VERSION}" / "secantusd-rs"
+
+
+def _server() -> Path:
+    rust = chosen_server() == "rust"
+    server = _rust_server() if rust else Path(sys.executable).with_name("secantusd-py")
+    if not server.exists():
+        how = "build it once (make store)" if rust else "install the locked requirements (make setup)"
+        raise RuntimeError(f"{server.name} is missing: {how}")
+    return server
 
 
 class Database:
@@ -45,7 +89,7 @@ class Database:
 
     def prepare(self) -> None:
         """Give a new folder its administrator: the server knows no other way than a first start without `--auth`."""
-        data = self.folder / "data"
+        data = self._data()
         if data.is_dir():
             return
         fresh = self.folder / "data.new"
@@ -64,16 +108,22 @@ class Database:
 
     def command(self) -> Command:
         """How to run it, after `prepare`."""
-        return Command(self.name, (*self._argv(self.folder / "data", self.port), "--auth"))
+        return Command(self.name, (*self._argv(self._data(), self.port), "--auth"))
 
     def ready(self) -> bool:
         """True once the server takes connections."""
         return port_open(self.port)
 
+    def _data(self) -> Path:
+        """The builds do not read each other's files."""
+        return self.folder / ("data" if chosen_server() == "python" else "data-rust")
+
     def _argv(self, data: Path, port: int) -> tuple[str, ...]:
-        server = Path(sys.executable).with_name("secantusd-py")
-        if not server.exists():
-            raise RuntimeError("secantusd-py is missing: install the locked requirements (make setup)")
+        server = _server()
         storage = ("--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data), "--sync-on-commit")
         options = ("--cache-size", "256M", "--log-level", "WARNING", *(("--enable-test-commands",) if self.test_commands else ()))
         return (str(server), *storage, *options)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{build_rust_server()}\n")

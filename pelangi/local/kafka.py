@@ -1,19 +1,16 @@
 """Apache Kafka for one machine: one node (KRaft), SCRAM users and ACLs, its jars from Maven, the machine's Java."""
 
 import base64
-import fcntl
-import os
 import shutil
 import socket
 import struct
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pelangi.chassis.provision import development_password
+from pelangi.local.cache import cache_folder, locked
 from pelangi.local.process import PROJECT, Command, free_port, leashed, port_open
 
 VERSION = "4.3.1"
@@ -21,21 +18,6 @@ ADMIN = "admin"
 DEPLOY = PROJECT / "deploy" / "local"
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024 + 64 * 1024  # a 3 MiB value with its key, headers and batch
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xms64m", "-Xmx256m", "-Djava.awt.headless=true")
-
-
-def cache_folder() -> Path:
-    """Where fetched programs are kept between runs: `PELANGI_CACHE`, else the user's cache folder."""
-    if chosen := os.environ.get("PELANGI_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pelangi"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def is_fetched() -> bool:
@@ -48,7 +30,7 @@ def fetch(cache: Path | None = None) -> Path:
     folder = (cache or cache_folder()) / f"kafka-{VERSION}"
     if folder.is_dir():
         return folder
-    with _locked(folder.with_name(f"{folder.name}.lock")):
+    with locked(folder.with_name(f"{folder.name}.lock")):
         if folder.is_dir():
             return folder
         if shutil.which("mvn") is None:
