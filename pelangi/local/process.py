@@ -6,6 +6,7 @@ Nothing here ends a process by name: only by the pid of a child started here, an
 import asyncio
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 LEASH = Path(__file__).with_name("leash.py")
 POLL_SECONDS = 0.05
 LAST_LINES = 30
+FREE_PORTS = (10_000, 19_999)
+_chance, _given = random.SystemRandom(), set[int]()  # a seed that somebody sets must not repeat a port
 
 LineSink = Callable[[str, str], None]
 """Takes the program's name and one line of its output."""
@@ -185,10 +188,16 @@ def _until(condition: Callable[[], bool], timeout: float) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody used a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback that nobody listens on, never the same twice.
+
+    Below the range of outgoing connections: one of those could take it while the program that listens there restarts.
+    """
+    for _ in range(1000):
+        port = _chance.randint(*FREE_PORTS)
+        if port not in _given and not port_taken(port):
+            _given.add(port)
+            return port
+    raise RuntimeError("no free port")
 
 
 def port_taken(port: int, host: str = "127.0.0.1") -> bool:

@@ -158,6 +158,7 @@ class Supervisor:
             delay = min(delay * 2, longest)
             child.start()
             running.restarts += 1
+            self._save()  # the new pid, before it is ready: whoever looks for the old one finds nobody
             try:
                 await child.wait_ready_async(running.program.ready, running.program.ready_seconds)
             except ChildFailedError:

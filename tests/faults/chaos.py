@@ -1,0 +1,123 @@
+"""A load on a whole system while its processes are killed at random; then everything settles, and the checker looks."""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from pelangi.audit.audit import audit
+from pelangi.audit.history import Finding
+from pelangi.audit.kinds import by_kind
+from pelangi.audit.options import AuditOptions
+from pelangi.audit.show import show
+from pelangi.local.private import PrivateStack
+from pelangi.simulate.options import Accepted, SimulateOptions
+from pelangi.simulate.play import simulate
+from tests.faults.killer import SERVICES, Killer
+from tests.faults.load import Load
+from tests.faults.report import Result
+
+Loading = Callable[[PrivateStack], Awaitable[tuple[Sequence[Accepted], Counter[str]]]]
+"""Files requests; returns what was accepted, and answers that should not have been given."""
+
+READY_S = 180.0
+SETTLE_S = 420.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to: the line for the report, and everything that was wrong."""
+
+    result: Result
+    findings: tuple[Finding, ...]
+    problems: Counter[str]
+
+
+def run(folder: Path, fault: str, load: Loading, *, seed: int, every_s: float) -> Outcome:
+    """Two replicas of each service; a victim about every `every_s` seconds until the load is done."""
+    with PrivateStack(folder, ("--replicas", "2")) as stack:
+        return asyncio.run(_run(stack, fault, load, seed, every_s))
+
+
+async def _run(stack: PrivateStack, fault: str, load: Loading, seed: int, every_s: float) -> Outcome:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"  {time.monotonic() - began:6.1f} s  {text}\n")
+        sys.stdout.flush()
+
+    say(f"{fault}, seed {seed}, a victim about every {every_s:g} s")
+    killer = Killer(stack, seed, every_s, say)
+    killing = asyncio.create_task(killer.run())
+    try:
+        accepted, problems = await load(stack)
+    finally:
+        killing.cancel()
+        await asyncio.gather(killing, return_exceptions=True)
+    kills, pauses, rate = killer.kills.total(), killer.pauses.total(), len(accepted) / (time.monotonic() - began)
+    say(f"{len(accepted)} filed, {rate:.1f} each second, {kills} kills, {pauses} pauses")
+    await all_ready(stack)
+    findings = await _findings(stack, accepted)
+    kinds = by_kind(findings)
+    say(f"checked: {kinds}")
+    strangers = await _unknown_to_clients(stack, accepted)
+    result = Result(fault, kills, len(accepted), seed=seed, **kinds)
+    return Outcome(replace(result, doubled=result.doubled + len(strangers)), findings, problems)
+
+
+def volume(requests: int, seed: int) -> Loading:
+    """Many small requests that end soon."""
+
+    async def load(stack: PrivateStack) -> tuple[Sequence[Accepted], Counter[str]]:
+        filing = Load(stack, seed, requests)
+        await filing.run()
+        missing = requests - len(filing.accepted)
+        return filing.accepted, filing.problems + Counter({"not answered": missing})
+
+    return load
+
+
+def lives(requests: int, seed: int) -> Loading:
+    """Whole lives: visits, documents, messages, everything that can go otherwise than planned."""
+
+    async def load(stack: PrivateStack) -> tuple[Sequence[Accepted], Counter[str]]:
+        urls = {f"{name}_url": stack.url(name) for name in ("intake", "scheduling", "issuance")}
+        options = SimulateOptions(requests=requests, seed=seed, kafka_bootstrap=stack.bootstrap, quiet=True, **urls)
+        report = await simulate(options)
+        stuck = Counter({f"stuck: {stuck.why}": 1 for stuck in report.stuck})
+        return report.accepted, report.problems + stuck + Counter({"not filed": requests - len(report.accepted)})
+
+    return load
+
+
+async def all_ready(stack: PrivateStack) -> None:
+    """Until the supervisor says so of every program. Raises TimeoutError."""
+    async with asyncio.timeout(READY_S):
+        while any(program["state"] != "ready" for program in stack.state()["programs"].values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+
+
+async def _findings(stack: PrivateStack, accepted: Sequence[Accepted]) -> tuple[Finding, ...]:
+    urls = {f"{name}_url": stack.url(name) for name in (*SERVICES, "mailbox")}
+    options = AuditOptions(kafka_bootstrap=stack.bootstrap, settle_s=SETTLE_S, **urls)
+    report = await audit(options, accepted)
+    show(report, Console(width=160, force_terminal=False))
+    return report.findings
+
+
+async def _unknown_to_clients(stack: PrivateStack, accepted: Sequence[Accepted]) -> set[str]:
+    """Requests that intake lists and no client filed: one that was filed twice under one key, say."""
+    async with httpx.AsyncClient(timeout=15, trust_env=False) as client:
+        listed, url = set[str](), f"{stack.url('intake')}/v1/requests"
+        while url:
+            answer = await client.get(url)
+            listed |= {row["request_id"] for row in answer.json()["requests"]}
+            following = answer.links.get("next", {}).get("url")
+            url = f"{stack.url('intake')}{following}" if following else ""
+    return listed - {request.request_id for request in accepted}
