@@ -27,9 +27,9 @@ class Wire:
         """The answer to a GET."""
         return await self._call(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
 
-    async def post(self, path: str, body: bytes, key: str, extra: str = "") -> Reply:
+    async def post(self, path: str, body: bytes, key: str, extra: str = "", method: str = "POST") -> Reply:
         """The answer to a POST of JSON under an Idempotency-Key; `extra`: further header lines, each with its line end."""
-        head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nIdempotency-Key: {key}\r\n{extra}"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nIdempotency-Key: {key}\r\n{extra}"
         return await self._call(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     async def _call(self, raw: bytes) -> Reply:
