@@ -197,8 +197,11 @@ class Running:
                 TIMER_FAILURES.labels(timer.name, type(error).__name__).inc()
                 log.warning("timer failed", extra={"timer": timer.name, "error": type(error).__name__})
                 await asyncio.sleep(TIMER_BACKOFF_S)
-            await asyncio.sleep(TIMER_PAUSE_S)
-            await self.runtime.written.wait_past(seen, timer.every_s)
+            if timer.woken:
+                await asyncio.sleep(TIMER_PAUSE_S)
+                await self.runtime.written.wait_past(seen, timer.every_s)
+            else:
+                await asyncio.sleep(timer.every_s)
 
     async def _observe(self) -> None:
         while not self._stopping.is_set():

@@ -32,12 +32,14 @@ class Runtime:
 class Timer:
     """Work of the leader: run `work` at least every `every_s` seconds, and at once when something was written here.
 
+    woken: False where it finds little to do after a write of this process: then it runs every `every_s` seconds and no oftener.
     A timer never publishes: it makes guarded transitions whose events are in the same write, so running twice changes nothing.
     """
 
     name: str
     every_s: float
     work: Callable[[], Awaitable[None]]
+    woken: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _submission_handler(settings: Settings) -> Handler[Case]:
 
 def _timers(runtime: Runtime) -> Sequence[Timer]:
     states = StateGauge(runtime.cases, runtime.clock)
-    return (Timer("join-duplicates", 2.0, Joiner.of(runtime).all), Timer("states", 5.0, states))
+    return (Timer("join-duplicates", 2.0, Joiner.of(runtime).all, woken=False), Timer("states", 5.0, states, woken=False))
 
 
 def _routes(runtime: Runtime) -> APIRouter:

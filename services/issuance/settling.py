@@ -18,7 +18,7 @@ def settling(runtime: Runtime) -> Timer:
     async def work() -> None:
         await settle_once(runtime, Ledger(runtime.store.collection(BLANKS_COLLECTION)))
 
-    return Timer("settle-blanks", EVERY_S, work)
+    return Timer("settle-blanks", EVERY_S, work, woken=False)
 
 
 async def settle_once(runtime: Runtime, ledger: Ledger) -> int:

@@ -36,9 +36,9 @@ def timers(runtime: Runtime) -> Sequence[Timer]:
     work = Work.of(runtime)
     return (
         Timer("planner", 1.0, work.planner),
-        Timer("finish", 1.0, work.finish),
-        Timer("sweeper", 10.0, work.sweeper),
-        Timer("reviews", 10.0, work.reviews),
+        Timer("finish", 1.0, work.finish, woken=False),
+        Timer("sweeper", 10.0, work.sweeper, woken=False),
+        Timer("reviews", 10.0, work.reviews, woken=False),
     )
 
 
