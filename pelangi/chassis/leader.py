@@ -75,9 +75,17 @@ async def keep_leading(lease: Lease, lead: Callable[[], Awaitable[None]], *, sto
             if await lease.acquire():
                 await _lead(lease, lead, stop)
         except Exception as error:  # noqa: BLE001 - any fault ends this leadership, none ends the process
-            LEADERSHIP_FAILURES.labels(type(error).__name__).inc()
-            log.warning("leadership ended", extra={"error": type(error).__name__})
+            name = type(_cause(error)).__name__
+            LEADERSHIP_FAILURES.labels(name).inc()
+            log.warning("leadership ended", extra={"error": name})
         await _wait(stop, lease.ttl_s / 10)
+
+
+def _cause(error: Exception) -> Exception:
+    """The first fault inside a task group's: "ExceptionGroup" would say nothing."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _lead(lease: Lease, lead: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

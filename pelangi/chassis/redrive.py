@@ -18,6 +18,7 @@ from pelangi.chassis import kafka
 from pelangi.chassis.case import Handler
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.consumer import Consumer, Contention
+from pelangi.chassis.crash import arm, crash_point
 from pelangi.chassis.dead_letters import Original, unseal
 from pelangi.chassis.decode import Broken, Decoder, Record
 from pelangi.chassis.ids import random_id
@@ -128,6 +129,7 @@ class Redrive:
     async def retry(self, letter: DeadLetter) -> Outcome:
         """Fold the record; bury the dead letter if nothing is missing any more. Raises where infrastructure failed."""
         outcome = await self._retry(letter)
+        crash_point("redrive.after-fold")
         if outcome.recovered:
             await self.bury(letter.coordinates)
         return outcome
@@ -173,6 +175,7 @@ class Redrive:
 async def redrive(service: Service, clock: Clock) -> AsyncIterator[Redrive]:
     """Retries as the service itself: its user, its database, its producer."""
     settings = service.settings
+    arm(settings.crash_point)
     topic = f"{settings.name}.dlq"
     producer = kafka.make_producer(settings)
 

@@ -83,6 +83,7 @@ class Relay:
         OUTBOX_AGE.set((self.clock.wall() - pending[0]["pending_since"]).total_seconds() if pending else 0)
         sent, records = await self._render(pending)
         if sent:
+            crash_point("relay.after-read")
             await self._send(producer, records)
             crash_point("relay.after-commit")
             await self._clear(sent)

@@ -23,7 +23,7 @@ from pelangi.chassis.leader import Lease, keep_leading
 from pelangi.chassis.logs import setup_logs
 from pelangi.chassis.metrics import LEADERSHIP_FAILURES, OUTBOX_AGE, OUTBOX_PENDING, READY, REVIVALS, TIMER_FAILURES
 from pelangi.chassis.relay import Relay
-from pelangi.chassis.sabotage import arm_sabotage
+from pelangi.chassis.sabotage import arm_sabotage, raising
 from pelangi.chassis.service import CASES, Index, Runtime, Service, Timer, make_decoder
 from pelangi.chassis.settings import DeploymentSettings, key_ring
 from pelangi.chassis.signal import Signal
@@ -52,12 +52,13 @@ class Running:
         self.consumer = Consumer(
             cases=self.runtime.cases,
             decoder=make_decoder(service),
-            handlers=service.handlers,
+            handlers=raising(service.handlers),
             clock=clock,
             set_aside=self._set_aside,
             written=self.runtime.written,
         )
         self.subscriber = Subscriber(settings, list(service.handlers), self.consumer.handle)
+        self.consumer.before_write = self.subscriber.read_ahead
         self.lease = Lease(store.collection("lease"), settings.lease_ttl_s)
         self.relay = Relay(self.runtime.cases, f"/services/{settings.name}", service.snapshots, clock, self.runtime.written)
         self._stopping = asyncio.Event()

@@ -7,6 +7,7 @@ import pytest
 
 from pelangi.chassis import leader
 from pelangi.chassis.leader import Lease, keep_leading
+from pelangi.chassis.metrics import LEADERSHIP_FAILURES
 from tests.support.memory_store import MemoryCollection, store_fault
 
 
@@ -169,3 +170,21 @@ async def test_a_store_that_is_away_ends_leading_and_nothing_else(collection: Me
     await until(lambda: collection.documents["leader"]["version"] > 3)
     stop.set()
     await asyncio.wait_for(task, 5)
+
+
+async def test_the_metric_names_the_fault_that_ended_a_leadership(collection: MemoryCollection) -> None:
+    """Tasks of a group raise groups: that something was one says nothing to whoever is called at night."""
+    lease, stop, began = Lease(collection, ttl_s=0.02), asyncio.Event(), []
+    before = LEADERSHIP_FAILURES.labels("BlockingIOError")._value.get()
+
+    async def lead() -> None:
+        began.append(1)
+        if len(began) > 1:
+            await asyncio.Event().wait()
+        raise ExceptionGroup("tasks", [ExceptionGroup("more", [BlockingIOError()])])
+
+    task = asyncio.create_task(keep_leading(lease, lead, stop=stop))
+    await until(lambda: len(began) == 2)
+    stop.set()
+    await asyncio.wait_for(task, 5)
+    assert LEADERSHIP_FAILURES.labels("BlockingIOError")._value.get() == before + 1
