@@ -42,6 +42,7 @@ PROGRAMS = ("intake", "scheduling", "issuance", "notify", "portal")
 @app.command()
 def up(
     replicas: Annotated[int, typer.Option(help="processes per service (1 or 2)")] = 1,
+    brokers: Annotated[int, typer.Option(help="Kafka brokers: 1, or 3 that replicate each other")] = 1,
     play: Annotated[bool, typer.Option(help="also play teams and desk, so that requests move by themselves")] = False,
     clock: Annotated[str, typer.Option(help="PELANGI_CLOCK, e.g. 'rate=1440 since=2026-11-24T00:00:00Z'")] = "",
     data: Annotated[Path | None, typer.Option(help="data folder (default .data, or PELANGI_DATA)")] = None,
@@ -62,6 +63,7 @@ def up(
         folder=data or default_folder(),
         ports={**PORTS, **ports},
         replicas=replicas,
+        brokers=brokers,
         clock=clock or None,
         only=tuple(only or ()),
         play=play,

@@ -1,4 +1,4 @@
-"""Apache Kafka for one machine: one node (KRaft), SCRAM users and ACLs, its jars from Maven, the machine's Java."""
+"""Apache Kafka for one machine: a node (KRaft), SCRAM users and ACLs, its jars from Maven, the machine's Java."""
 
 import base64
 import shutil
@@ -47,6 +47,11 @@ def fetch(cache: Path | None = None) -> Path:
     return folder
 
 
+def new_cluster_id() -> str:
+    """A random id as Kafka wants it; a leading "-" would be read as an option."""
+    return base64.b64encode(uuid.uuid4().bytes, b"__").decode().rstrip("=")
+
+
 def _answers(port: int) -> bool:
     """Ask for the API versions, the one request that needs no login; version 0 of it is as old as Kafka's protocol."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
@@ -62,12 +67,18 @@ class Kafka:
     """One broker on a port of the loopback; its data stays in `folder`, so it starts with what it had."""
 
     name = "kafka"
+    jvm = JVM
 
     def __init__(self, folder: Path, port: int = 9092, admin_password: str = development_password("admin")) -> None:
         self.folder = folder
         self.port = port
         self.admin_password = admin_password
         self._jars: Path | None = None
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that must be free."""
+        return (self.port,)
 
     @property
     def bootstrap(self) -> str:
@@ -97,16 +108,20 @@ class Kafka:
     def _java(self, main: str, *arguments: str) -> tuple[str, ...]:
         assert self._jars is not None, "prepare() comes first"
         logging = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.properties'}"
-        return ("java", *JVM, logging, "-cp", f"{self._jars}/*", main, *arguments)
+        return ("java", *self.jvm, logging, "-cp", f"{self._jars}/*", main, *arguments)
 
     def _format(self, data: Path) -> None:
         properties = self._write(self.folder / "format.properties", data)
-        cluster = base64.b64encode(uuid.uuid4().bytes, b"__").decode().rstrip("=")  # a leading "-" would be read as an option
         user = f"SCRAM-SHA-512=[name={ADMIN},password={self.admin_password}]"
-        tool = self._java("kafka.tools.StorageTool", "format", "-t", f"{cluster}", "-c", str(properties), "--add-scram", user)
+        tool = self._java(
+            "kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c", str(properties), "--add-scram", user
+        )
         run = subprocess.run(leashed(tool), check=False, capture_output=True, text=True)  # noqa: S603  # a fixed command
         if run.returncode:
             raise RuntimeError(f"Kafka's data folder could not be formatted:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+
+    def _cluster_id(self) -> str:
+        return new_cluster_id()
 
     def _write(self, path: Path, data: Path) -> Path:
         lines = (f"{name}={value}" for name, value in self._settings(data).items())

@@ -62,8 +62,9 @@ class PrivateStack:
 
     @property
     def bootstrap(self) -> str:
-        """Where Kafka listens."""
-        return f"127.0.0.1:{self.ports['kafka']}"
+        """Where Kafka listens: every broker that was started."""
+        programs = self.state()["programs"].items()
+        return ",".join(f"127.0.0.1:{p['ports'][0]}" for name, p in sorted(programs) if name.startswith("kafka"))
 
     def state(self) -> dict[str, Any]:
         """The supervisor's own account: pids, ports, seconds, restarts by program."""

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from pelangi.contracts.topics import SERVICES
 from pelangi.local.console import Console
 from pelangi.local.database import Database
 from pelangi.local.kafka import ADMIN, Kafka, is_fetched
+from pelangi.local.kafka_cluster import MIN_ISR, REPLICATION, Address, KafkaCluster
 from pelangi.local.mailbox import Mailbox
 from pelangi.local.process import PROJECT, Command, http_ok
 from pelangi.local.supervisor import STATE_FILE, Program, Stage, Supervisor
@@ -35,6 +36,7 @@ PORTS: Mapping[str, int] = {
     "prometheus": 9090,
 }
 REPLICA_STEP = 100
+BROKER_STEP, CONTROLLER_STEP = 20, 10
 DEMO_USER = "city.demo"
 PROMETHEUS_CONFIG = PROJECT / "deploy" / "prometheus" / "local.yml"
 
@@ -54,14 +56,15 @@ class UpSettings:
     """What can be chosen.
 
     ports: other ports than the usual ones, by the names of PORTS. replicas: processes per service; the second listens
-    100 higher. clock: PELANGI_CLOCK for everything. only: names of the programs to start (all when empty). play: a
-    player that drives the system. env: more environment by service (or `portal`, `player`). child: how a program of
-    ours is called; tests put stand-ins here.
+    100 higher. brokers: 1, or 3 that replicate each other; the next ones listen 20 and 40 higher. clock: PELANGI_CLOCK
+    for everything. only: names of the programs to start (all when empty). play: a player that drives the system. env:
+    more environment by service (or `portal`, `player`). child: how a program of ours is called; tests put stand-ins here.
     """
 
     folder: Path = field(default_factory=default_folder)
     ports: Mapping[str, int] = field(default_factory=dict)
     replicas: int = 1
+    brokers: int = 1
     clock: str | None = None
     only: tuple[str, ...] = ()
     play: bool = False
@@ -81,6 +84,15 @@ async def up(settings: UpSettings | None = None) -> int:
     return await Supervisor(run.stages(), chosen.folder, console, on_ready=lambda s: console("up", run.welcome(s))).run()
 
 
+def brokers_of(settings: UpSettings) -> Kafka | KafkaCluster:
+    """The broker, or the three of them."""
+    folder, port = settings.folder.absolute(), settings.port("kafka")
+    if settings.brokers == 1:
+        return Kafka(folder / "kafka", port)
+    ports = [port + number * BROKER_STEP for number in range(settings.brokers)]
+    return KafkaCluster(folder / "kafka-cluster", [Address(p, p + CONTROLLER_STEP) for p in ports])
+
+
 class Plan:
     """The programs of one run and the order they start in."""
 
@@ -88,25 +100,27 @@ class Plan:
         self._settings = settings
         self._say = say
         folder, port = settings.folder.absolute(), settings.port
-        self._kafka = Kafka(folder / "kafka", port("kafka"))
+        self._kafka = brokers_of(settings)
         self._database = Database(folder / "database", port("database"))
         self._mailbox = Mailbox(folder / "mailbox", port("smtp"), port("mailbox"))
         if unknown := set(settings.only) - {"player", *PORTS} | set(settings.ports) - set(PORTS):
             raise ValueError(f"no such program: {', '.join(sorted(unknown))}; there are {', '.join(PORTS)}")
         if settings.replicas not in (1, 2):
             raise ValueError("replicas: 1 or 2")
+        if settings.brokers not in (1, REPLICATION):
+            raise ValueError(f"brokers: 1 or {REPLICATION}")
 
     def stages(self) -> list[Stage]:
         """Parts, then services, then what shows them; without what `only` leaves out."""
-        kafka, database, mailbox = self._kafka, self._database, self._mailbox
+        database, mailbox = self._database, self._mailbox
         parts = (
-            Program("kafka", kafka.command, kafka.ready, (kafka.port,), self._prepare_kafka),
+            *self._brokers(),
             Program("database", database.command, database.ready, (database.port,), database.prepare),
             Program("mailbox", mailbox.command, mailbox.ready, (mailbox.smtp_port, mailbox.http_port), mailbox.prepare),
         )
         services = (self._service(s, replica) for replica in range(self._settings.replicas) for s in SERVICES)
         stages = [
-            Stage(tuple(p for p in parts if self._wanted(p.name)), self._provision),
+            Stage(tuple(p for p in parts if self._wanted(p.name.partition("-")[0])), self._provision),
             Stage(tuple(p for p in services if self._wanted(p.name.removesuffix("-2")))),
             Stage((self._portal(),) if self._wanted("portal") else ()),
             Stage(tuple(self._extras())),
@@ -116,15 +130,22 @@ class Plan:
     def _wanted(self, name: str) -> bool:
         return not self._settings.only or name in self._settings.only
 
-    def _prepare_kafka(self) -> None:
+    def _brokers(self) -> Iterator[Program]:
+        kafka = self._kafka
+        for node in kafka.nodes() if isinstance(kafka, KafkaCluster) else [kafka]:
+            yield Program(node.name, node.command, node.ready, node.ports, partial(self._prepare_broker, node))
+
+    def _prepare_broker(self, node: Kafka) -> None:
         if not is_fetched():
-            self._say("kafka", "fetching Apache Kafka (54 MB), once per machine")
-        self._kafka.prepare()
+            self._say(node.name, "fetching Apache Kafka (54 MB), once per machine")
+        node.prepare()
 
     def _provision(self) -> None:
         """Topics, users and rights, each time: a new version may declare more."""
         if self._wanted("kafka"):
-            apply_topics(self._kafka.bootstrap, ADMIN, self._kafka.admin_password)
+            copies, needed = (REPLICATION, MIN_ISR) if self._settings.brokers > 1 else (1, 1)
+            at, password = self._kafka.bootstrap, self._kafka.admin_password
+            apply_topics(at, ADMIN, password, replication=copies, min_isr=needed)
         if self._wanted("database"):
             apply_database_users(self._database.admin_uri)
 

@@ -57,7 +57,7 @@ async def submitter(api: Api, options: SimulateOptions) -> AsyncIterator[Submitt
     """A client that listens already before it sends anything."""
     keys = await api.get(f"{options.intake_url}/v1/submission-keys")
     login = {
-        "bootstrap_servers": options.kafka_bootstrap,
+        "bootstrap_servers": options.kafka_bootstrap.split(","),
         "security_protocol": "SASL_PLAINTEXT",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": USER,

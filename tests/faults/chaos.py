@@ -38,37 +38,54 @@ class Outcome:
     findings: tuple[Finding, ...]
     problems: Counter[str]
 
+    def assert_clean(self) -> None:
+        """Nothing lost, doubled, differing, stranded; no odd answer; and there was something to survive."""
+        assert not self.findings, self.findings[:20]
+        assert not +self.problems, self.problems
+        assert self.result.doubled == 0, "intake knows a request that no client filed"
+        assert self.result.kills
+        assert self.result.requests
+
 
 def run(folder: Path, fault: str, load: Loading, *, seed: int, every_s: float) -> Outcome:
     """Two replicas of each service; a victim about every `every_s` seconds until the load is done."""
+
+    async def act(stack: PrivateStack) -> Outcome:
+        say = teller()
+        say(f"{fault}, seed {seed}, a victim about every {every_s:g} s")
+        killer, began = Killer(stack, seed, every_s, say), time.monotonic()
+        killing = asyncio.create_task(killer.run())
+        try:
+            accepted, problems = await load(stack)
+        finally:
+            killing.cancel()
+            await asyncio.gather(killing, return_exceptions=True)
+        rate = len(accepted) / (time.monotonic() - began)
+        say(f"{rate:.1f} each second; {killer.kills.total()} kills, {killer.pauses.total()} pauses")
+        return await checked(stack, Result(fault, killer.kills.total(), len(accepted), seed=seed), accepted, problems)
+
     with PrivateStack(folder, ("--replicas", "2")) as stack:
-        return asyncio.run(_run(stack, fault, load, seed, every_s))
+        return asyncio.run(act(stack))
 
 
-async def _run(stack: PrivateStack, fault: str, load: Loading, seed: int, every_s: float) -> Outcome:
+def teller() -> Callable[[str], None]:
+    """Writes lines with the seconds since now."""
     began = time.monotonic()
 
     def say(text: str) -> None:
         sys.stdout.write(f"  {time.monotonic() - began:6.1f} s  {text}\n")
         sys.stdout.flush()
 
-    say(f"{fault}, seed {seed}, a victim about every {every_s:g} s")
-    killer = Killer(stack, seed, every_s, say)
-    killing = asyncio.create_task(killer.run())
-    try:
-        accepted, problems = await load(stack)
-    finally:
-        killing.cancel()
-        await asyncio.gather(killing, return_exceptions=True)
-    kills, pauses, rate = killer.kills.total(), killer.pauses.total(), len(accepted) / (time.monotonic() - began)
-    say(f"{len(accepted)} filed, {rate:.1f} each second, {kills} kills, {pauses} pauses")
+    return say
+
+
+async def checked(stack: PrivateStack, result: Result, accepted: Sequence[Accepted], problems: Counter[str]) -> Outcome:
+    """The result with what the checker finds when all has settled."""
     await all_ready(stack)
     findings = await _findings(stack, accepted)
     kinds = by_kind(findings)
-    say(f"checked: {kinds}")
-    strangers = await _unknown_to_clients(stack, accepted)
-    result = Result(fault, kills, len(accepted), seed=seed, **kinds)
-    return Outcome(replace(result, doubled=result.doubled + len(strangers)), findings, problems)
+    kinds["doubled"] += len(await _unknown_to_clients(stack, accepted))
+    return Outcome(replace(result, **kinds), findings, problems)
 
 
 def volume(requests: int, seed: int) -> Loading:

@@ -35,13 +35,15 @@ class Way:
 class Load:
     """A load on one stack. accepted: what was answered with 201. problems: answers that should not have been given.
 
-    repeated: calls sent again, by why.
+    repeated: calls sent again, by why. pause_s: what each of the clerks rests between two. enough: set it to file no more.
     """
 
     stack: PrivateStack
     seed: int
     requests: int
     concurrency: int = 24
+    pause_s: float = 0.0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
     accepted: list[Accepted] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     calls: int = 0
@@ -50,7 +52,8 @@ class Load:
 
     def __post_init__(self) -> None:
         intake, portal = self.stack.ports["intake"], self.stack.ports["portal"]
-        self._replicas = [Way(Door(intake)), Way(Door(intake + REPLICA_STEP))]
+        second = [Way(Door(intake + REPLICA_STEP))] if "intake-2" in self.stack.state()["programs"] else []
+        self._replicas = [Way(Door(intake)), *second]
         self._portal = Way(Door(portal), "/api/intake")
         self._rng = random.Random(self.seed)
 
@@ -60,7 +63,10 @@ class Load:
 
         async def clerk() -> None:
             for number in numbers:
+                if self.enough.is_set():
+                    return
                 await self._one(number)
+                await asyncio.sleep(self.pause_s)
 
         try:
             await asyncio.gather(*(clerk() for _ in range(self.concurrency)))
@@ -87,8 +93,8 @@ class Load:
                 "POST", "/v1/requests", key, body, by_portal=happens(BY_PORTAL, self.seed, "portal", number)
             )
         self.filed_twice += 1
-        both = [self._answered("POST", "/v1/requests", key, body, first=way) for way in self._replicas]
-        one, other = await asyncio.gather(*both)
+        ways = (self._replicas[0], self._replicas[-1])
+        one, other = await asyncio.gather(*(self._answered("POST", "/v1/requests", key, body, first=way) for way in ways))
         if (one.status, one.content) != (other.status, other.content):
             self.problems["one key got two answers"] += 1
         return one
