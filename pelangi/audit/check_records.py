@@ -19,14 +19,15 @@ _SEQUENCE = re.compile(r"[0-9]{10}")
 def check_records(request: RequestHistory) -> Iterator[Finding]:
     """Findings about single records and about their order in the log."""
     for record in request.records:
-        yield from _envelope(request, record)
+        yield from check_envelope(request, record)
         yield from _data(request, record)
     yield from _repetitions(request)
     yield from _sequences(request)
     yield from _partition(request)
 
 
-def _envelope(request: RequestHistory, record: Record) -> Iterator[Finding]:
+def check_envelope(request: RequestHistory, record: Record) -> Iterator[Finding]:
+    """Findings about the headers of one event."""
     try:
         attributes = record.attributes()
     except EnvelopeError as error:
@@ -121,6 +122,6 @@ def _sequences(request: RequestHistory) -> Iterator[Finding]:
 
 def _partition(request: RequestHistory) -> Iterator[Finding]:
     """One key lies on one partition number in every topic; elsewhere its order is lost."""
-    partitions = {record.partition for record in request.records}
+    partitions = {record.partition for record in request.records} | {one.record.partition for one in request.sealed or ()}
     if len(partitions) > 1:
         yield request.finding("partition-differs", ", ".join(map(str, sorted(partitions))))

@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
 from pelangi.audit.fold import Fact, PublicState, fold
 from pelangi.contracts import events, topics
 from pelangi.contracts.envelope import Attributes, EnvelopeError, from_headers
+
+if TYPE_CHECKING:
+    from pelangi.audit.sealed import Letters, Sealed
+    from pelangi.audit.stored import Shared
 
 Json = dict[str, Any]
 
@@ -54,7 +58,7 @@ class AcceptedRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a public topic."""
+    """One record of a topic."""
 
     topic: str
     partition: int
@@ -98,7 +102,11 @@ class Mail:
 
 @dataclass(frozen=True)
 class RequestHistory:
-    """Everything known about one request. An answer is None where the service does not know the request (404)."""
+    """Everything known about one request. An answer is None where the service does not know the request (404).
+
+    sealed: its snapshots in log order, None where the restricted topics were not read. stored: its case by service, None where
+    a store has none; a store that was not read is not in it.
+    """
 
     request_id: str
     records: tuple[Record, ...] = ()
@@ -108,6 +116,8 @@ class RequestHistory:
     issuance: Json | None = None
     notify: Json | None = None
     accepted: AcceptedRequest | None = None
+    sealed: "tuple[Sealed, ...] | None" = None
+    stored: Mapping[str, Json | None] = field(default_factory=dict)
 
     @cached_property
     def facts(self) -> tuple[Fact, ...]:
@@ -118,6 +128,30 @@ class RequestHistory:
     def state(self) -> PublicState:
         """What its public events lead to."""
         return fold(self.facts)
+
+    @property
+    def newest_sealed(self) -> "dict[str, Sealed]":
+        """The newest snapshot of each type whose envelope can be read."""
+        found: dict[str, tuple[int, Sealed]] = {}
+        for sealed in self.sealed or ():
+            sequence = sealed.sequence
+            if sequence is not None and sequence >= found.get(sealed.record.topic, (0, sealed))[0]:
+                found[sealed.record.topic] = (sequence, sealed)
+        return {topic: sealed for topic, (_, sealed) in found.items()}
+
+    def newest(self) -> dict[tuple[str, str], int]:
+        """The newest sequence of everything that was sent about it, by (type, aggregate)."""
+        found: dict[tuple[str, str], int] = {}
+        for fact in self.facts:
+            key = (fact.type, fact.aggregate)
+            found[key] = max(fact.sequence, found.get(key, 0))
+        sealed = {(topic, self.request_id): one.sequence or 0 for topic, one in self.newest_sealed.items()}
+        return found | sealed
+
+    def let_go(self) -> None:
+        """Forget what can be derived again: a decoded record takes more room than its bytes."""
+        for name in ("facts", "state"):
+            self.__dict__.pop(name, None)
 
     def of_type(self, type_: str) -> tuple[Fact, ...]:
         """Its facts of one type, repetitions of the same fact left out."""
@@ -177,6 +211,8 @@ class History:
 
     strangers: ids that have events though intake does not know them. other_rows: Message-IDs that belong to messages of
     requests that are not audited now. missing: sources that could not be read.
+    cases: by service every case of a store that was read, also of what is not audited. listed: what intake lists.
+    shared, letters: see there; None where stores or restricted topics were not read.
     """
 
     requests: Mapping[str, RequestHistory] = field(default_factory=dict)
@@ -184,6 +220,10 @@ class History:
     strangers: frozenset[str] = frozenset()
     other_rows: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    cases: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    shared: "Shared | None" = None
+    letters: "Letters | None" = None
 
     def __iter__(self) -> Iterator[RequestHistory]:
         return iter(self.requests.values())

@@ -11,23 +11,31 @@ Differing: two places, or two records, say different things, or one says what it
 
 _NAMED: dict[str, str] = {
     LOST: (
-        "area-not-refused closed-missing created-missing document-missing done-without-visit handover-without-issue "
-        "http-missing item-not-closed item-not-handed-over mail-missing message-missing source-missing "
-        "revision-gap visit-start-missing visit-unannounced withdrawal-lost withdrawal-without-issue"
+        "area-not-refused booking-missing card-without-blank case-missing closed-missing created-missing "
+        "dead-letter document-missing done-without-visit effect-missing fact-missing handover-without-issue http-missing "
+        "item-not-closed item-not-handed-over key-missing mail-missing message-missing request-unlisted revision-gap "
+        "snapshot-missing source-missing submission-unanswered undecryptable visit-start-missing visit-unannounced "
+        "withdrawal-lost withdrawal-without-issue"
     ),
     DOUBLED: (
-        "closed-twice created-twice document-fact-twice document-twice item-closed-twice mail-doubled mail-of-unsent "
-        "mail-unknown message-twice message-unexpected request-unknown two-visits-open visit-after-cancelling "
-        "visit-cancelled-and-completed visit-completed-twice needs-info-served"
+        "blank-twice booking-twice capacity-exceeded case-unknown closed-twice created-twice document-fact-twice "
+        "document-twice item-closed-twice key-twice mail-doubled mail-of-unsent mail-unknown message-id-twice message-twice "
+        "message-unexpected needs-info-served request-unknown sent-unclaimed submission-answered-twice two-visits-open "
+        "visit-after-cancelling visit-cancelled-and-completed visit-completed-twice visit-twice"
     ),
     DIFFERING: (
-        "closed-but-open created-differs document-differs document-kind-wrong document-not-public "
-        "document-of-unfinished-item envelope-broken handover-before-issue header-wrong item-differs item-unknown "
-        "mail-id-wrong mail-personal message-audience outcome-items outcome-wrong partition-differs place-exposed "
+        "answer-differs answer-unfounded blanks-differ blanks-unbalanced closed-but-open created-differs document-differs "
+        "document-kind-wrong document-not-public document-of-unfinished-item effect-unfounded envelope-broken fact-ahead "
+        "fact-unfounded handover-before-issue header-wrong item-differs item-unknown lease-wrong "
+        "mail-id-wrong mail-personal member-differs message-audience outcome-items outcome-wrong partition-differs place-exposed "
         "reason-class-wrong replacement-wrong same-id-differs schema-broken sequence-back service-kind-wrong "
-        "sixteen-digits visit-differs visit-not-allowed visit-outcome-wrong wrong-area wrong-id wrong-key"
+        "sixteen-digits snapshot-stale tombstone-wrong visit-differs visit-not-allowed visit-outcome-wrong "
+        "wrong-area wrong-id wrong-key"
     ),
-    STRANDED: "details-stale message-unsettled not-closed visit-left-open",
+    STRANDED: (
+        "booking-orphan booking-unfinished details-stale due-wrong leader-missing message-unsettled not-closed "
+        "outbox-stranded pending-wrong taking-left visit-left-open visit-unspread"
+    ),
 }
 CODES_OF: dict[str, tuple[str, ...]] = {kind: tuple(codes.split()) for kind, codes in _NAMED.items()}
 _OF_CODE = {code: kind for kind, codes in CODES_OF.items() for code in codes}

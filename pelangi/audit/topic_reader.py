@@ -1,31 +1,40 @@
-"""Reads the public topics as any city service may: from the first record to the last committed one."""
+"""Reads topics from the first record to the last committed one: the public ones as any city service may."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pelangi.audit.history import PUBLIC_TOPICS, Record
 from pelangi.audit.options import AuditOptions
-from pelangi.contracts.topics import DATA_PARTITIONS, MAX_MESSAGE_BYTES
+from pelangi.audit.sealed import RESTRICTED_TOPICS, Opened, open_record
+from pelangi.contracts.topics import BY_NAME, MAX_MESSAGE_BYTES
 
 READ_LIMIT_S = 60.0
 
 
-class TopicReader:
-    """A consumer without a group: it commits nothing and disturbs nobody."""
+T = TypeVar("T")
+Take = Callable[[Record, bool], T]
+"""Makes evidence of a record; told whether its value is null."""
 
-    def __init__(self, options: AuditOptions) -> None:
-        self._partitions = [TopicPartition(topic, number) for topic in PUBLIC_TOPICS for number in range(DATA_PARTITIONS)]
-        self._unread: list[Record] = []
+
+class TopicReader(Generic[T]):
+    """A consumer without a group: it commits nothing and disturbs nobody. `take` is what is kept of a record."""
+
+    def __init__(self, options: AuditOptions, topics: Iterable[str], login: tuple[str, str], take: Take[T]) -> None:
+        self._partitions = [TopicPartition(topic, number) for topic in topics for number in range(BY_NAME[topic].partitions)]
+        self._unread: list[T] = []
+        self._take = take
+        user, password = login
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=options.kafka_bootstrap,
+            bootstrap_servers=options.kafka_bootstrap.split(","),
             security_protocol="SASL_PLAINTEXT",
             sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=options.kafka_user,
-            sasl_plain_password=options.kafka_password,
-            client_id=f"{options.kafka_user}.audit",
+            sasl_plain_username=user,
+            sasl_plain_password=password,
+            client_id=f"{user}.audit",
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -46,7 +55,7 @@ class TopicReader:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._consumer.stop()
 
-    async def read_new(self) -> list[Record]:
+    async def read_new(self) -> list[T]:
         """What was committed since the last call; at the first call everything. In log order within a partition.
 
         Raises TimeoutError where the end is not reached in time, for example behind a transaction that hangs.
@@ -55,7 +64,9 @@ class TopicReader:
             ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
             while await self._behind(ends):
                 batches = await self._consumer.getmany(timeout_ms=200)
-                self._unread += [_record(message) for batch in batches.values() for message in batch]
+                for batch in batches.values():
+                    self._unread += [self._take(_record(message), message.value is None) for message in batch]
+                    await asyncio.sleep(0)
         records, self._unread = self._unread, []
         return records
 
@@ -64,6 +75,19 @@ class TopicReader:
             if await self._consumer.position(partition) < end:
                 return True
         return False
+
+
+def public_reader(options: AuditOptions) -> TopicReader[Record]:
+    """A reader of the public topics."""
+    return TopicReader(options, PUBLIC_TOPICS, (options.kafka_user, options.kafka_password), lambda record, _: record)
+
+
+def restricted_reader(options: AuditOptions) -> TopicReader[Opened]:
+    """A reader of everything else, each record opened once. Only with keys, and a user that may read all of it."""
+    assert options.keys is not None, "asked for only where there are keys"
+    keys = options.keys
+    login = (options.restricted_user, options.restricted_password)
+    return TopicReader(options, RESTRICTED_TOPICS, login, lambda record, null: open_record(record, null, keys))
 
 
 def _record(message: object) -> Record:

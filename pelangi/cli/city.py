@@ -23,6 +23,15 @@ Issuance = Annotated[str, typer.Option("--issuance-url", envvar="PELANGI_ISSUANC
 Notify = Annotated[str, typer.Option("--notify-url", envvar="PELANGI_NOTIFY_URL")]
 Mailbox = Annotated[str, typer.Option("--mailbox-url", envvar="PELANGI_MAILBOX_URL")]
 Kafka = Annotated[str, typer.Option("--kafka", envvar="PELANGI_KAFKA_BOOTSTRAP")]
+Stores = Annotated[
+    bool | None, typer.Option("--stores/--no-stores", help="read the stores too; default: where the services' settings name them")
+]
+Restricted = Annotated[
+    bool | None,
+    typer.Option(
+        "--restricted/--no-restricted", help="read the restricted topics too, as PELANGI_KAFKA_ADMIN_USER; default: likewise"
+    ),
+]
 Settle = Annotated[float, typer.Option(help="seconds the audit waits for what is still missing")]
 
 
@@ -36,6 +45,12 @@ class Addresses:
     notify: str = "http://127.0.0.1:8004"
     mailbox: str = "http://127.0.0.1:8025"
     kafka: str = "127.0.0.1:9092"
+    database_port: int | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a run on this machine: `pelangi up` on its usual ports, or one of our own."""
+        return self == HERE or self.database_port is not None
 
 
 HERE = Addresses()
@@ -59,6 +74,8 @@ def simulate(
     notify_url: Notify = HERE.notify,
     mailbox_url: Mailbox = HERE.mailbox,
     kafka: Kafka = HERE.kafka,
+    stores: Stores = None,
+    restricted: Restricted = None,
 ) -> None:
     """A synthetic city drives the public API: officers, teams and desk, with people who do not exist."""
     if sabotage and sabotage not in SABOTAGES:
@@ -86,7 +103,7 @@ def simulate(
         _show(report)
         ok = report.ok
         if check:
-            ok = _audit(at, settle, report.accepted).ok and ok
+            ok = _audit(at, settle, report.accepted, stores=stores, restricted=restricted).ok and ok
     raise typer.Exit(0 if ok else 1)
 
 
@@ -98,10 +115,12 @@ def audit(
     notify_url: Notify = HERE.notify,
     mailbox_url: Mailbox = HERE.mailbox,
     kafka: Kafka = HERE.kafka,
+    stores: Stores = None,
+    restricted: Restricted = None,
 ) -> None:
-    """Check every request from topics, HTTP and mailbox; exit 1 for anything lost, doubled, differing or stranded."""
+    """Check every request from topics, HTTP, mailbox and stores; exit 1 for anything lost, doubled, differing or stranded."""
     at = Addresses(intake_url, scheduling_url, issuance_url, notify_url, mailbox_url, kafka)
-    raise typer.Exit(0 if _audit(at, settle, None).ok else 1)
+    raise typer.Exit(0 if _audit(at, settle, None, stores=stores, restricted=restricted).ok else 1)
 
 
 @contextmanager
@@ -116,16 +135,22 @@ def _own_system(sabotage: str) -> Iterator[Addresses]:
     options = ("--sabotage", sabotage) if sabotage else ()
     with tempfile.TemporaryDirectory(prefix="pelangi-") as folder, PrivateStack(Path(folder), options) as system:
         names = ("intake", "scheduling", "issuance", "notify", "mailbox")
-        yield Addresses(**{name: system.url(name) for name in names}, kafka=system.bootstrap)
+        yield Addresses(
+            **{name: system.url(name) for name in names}, kafka=system.bootstrap, database_port=system.ports["database"]
+        )
 
 
-def _audit(at: Addresses, settle: float, accepted: "Sequence[Accepted] | None") -> "AuditReport":
+def _audit(
+    at: Addresses, settle: float, accepted: "Sequence[Accepted] | None", *, stores: bool | None, restricted: bool | None
+) -> "AuditReport":
     from rich.console import Console
 
     from pelangi.audit.audit import audit as run_audit
     from pelangi.audit.options import AuditOptions
     from pelangi.audit.show import show as show_audit
+    from pelangi.cli.access import access
 
+    more = access(stores=stores, restricted=restricted, local=at.local, database_port=at.database_port)
     options = AuditOptions(
         intake_url=at.intake,
         scheduling_url=at.scheduling,
@@ -133,6 +158,11 @@ def _audit(at: Addresses, settle: float, accepted: "Sequence[Accepted] | None") 
         notify_url=at.notify,
         mailbox_url=at.mailbox,
         kafka_bootstrap=at.kafka,
+        keys=more.keys,
+        restricted_user=more.user,
+        restricted_password=more.password,
+        stores=more.stores,
+        if_readable=more.if_readable,
         settle_s=settle,
     )
     report = asyncio.run(run_audit(options, accepted))

@@ -10,15 +10,19 @@ from contextlib import contextmanager
 
 import httpx
 
+from pelangi.local.database import Database
 from pelangi.local.private import PrivateStack
 
 SERVICES = ("intake", "scheduling", "issuance", "notify")
 
 
 def environment(stack: PrivateStack) -> dict[str, str]:
-    """The environment that points `pelangi simulate` and `audit` at the stack."""
+    """The environment that points `pelangi simulate` and `audit` at the stack, its stores and its restricted topics."""
     urls = {f"PELANGI_{name.upper()}_URL": stack.url(name) for name in (*SERVICES, "mailbox")}
-    return {**os.environ, **urls, "PELANGI_KAFKA_BOOTSTRAP": stack.bootstrap}
+    database = Database(stack.folder, stack.ports["database"])
+    stores = {f"{name.upper()}_MONGO_URI": database.uri(name) for name in SERVICES}
+    kafka = {"PELANGI_KAFKA_BOOTSTRAP": stack.bootstrap, "PELANGI_KAFKA_ADMIN_USER": "admin"}
+    return {**os.environ, **urls, **stores, **kafka}
 
 
 @contextmanager
