@@ -21,6 +21,7 @@ from pelangi.simulate.options import Accepted, SimulateOptions
 from pelangi.simulate.play import simulate
 from tests.faults.killer import SERVICES, Killer
 from tests.faults.load import Load
+from tests.faults.metrics import STARTED, scrape, total
 from tests.faults.report import Result
 
 Loading = Callable[[PrivateStack], Awaitable[tuple[Sequence[Accepted], Counter[str]]]]
@@ -53,7 +54,7 @@ def run(folder: Path, fault: str, load: Loading, *, seed: int, every_s: float) -
     async def act(stack: PrivateStack) -> Outcome:
         say = teller()
         say(f"{fault}, seed {seed}, a victim about every {every_s:g} s")
-        killer, began = Killer(stack, seed, every_s, say), time.monotonic()
+        killer, began, before = Killer(stack, seed, every_s, say), time.monotonic(), _lives_of(stack)
         killing = asyncio.create_task(killer.run())
         try:
             accepted, problems = await load(stack)
@@ -62,10 +63,20 @@ def run(folder: Path, fault: str, load: Loading, *, seed: int, every_s: float) -
             await asyncio.gather(killing, return_exceptions=True)
         rate = len(accepted) / (time.monotonic() - began)
         say(f"{rate:.1f} each second; {killer.kills.total()} kills, {killer.pauses.total()} pauses")
-        return await checked(stack, Result(fault, killer.kills.total(), len(accepted), seed=seed), accepted, problems)
+        outcome = await checked(stack, Result(fault, killer.kills.total(), len(accepted), seed=seed), accepted, problems)
+        others = sum(before[program] != life for program, life in _lives_of(stack).items())
+        moved = {"process_start_time_seconds (programs in another life)": others}
+        return replace(outcome, result=replace(outcome.result, metrics=moved))
 
     with PrivateStack(folder, ("--replicas", "2")) as stack:
         return asyncio.run(act(stack))
+
+
+def _lives_of(stack: PrivateStack) -> dict[str, float]:
+    """When each process of a service began, as its metrics say."""
+    ports = {name: program["ports"][0] for name, program in stack.state()["programs"].items()}
+    services = {name: port for name, port in ports.items() if name.partition("-")[0] in SERVICES}
+    return {name: total(scrape(f"http://127.0.0.1:{port}"), STARTED) for name, port in services.items()}
 
 
 def teller() -> Callable[[str], None]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -44,14 +44,55 @@ def read(path: Path) -> list[Result]:
     return [Result(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def render(results: Sequence[Result]) -> str:
-    """The page: a table of fault classes with a sum, and a table of the metrics that moved."""
+COUNTS = ("kills", "requests", "lost", "doubled", "differing", "stranded")
+FINDINGS = COUNTS[2:]
+RANDOM = "kill -9 of any process"
+"""How the runs with random kills begin; only these count towards the goal."""
+GOAL_KILLS, GOAL_REQUESTS = 200, 50_000
+
+
+def totals(results: Iterable[Result]) -> dict[str, int]:
+    """The sum of every count."""
+    kept = list(results)
+    return {name: sum(getattr(r, name) for r in kept) for name in COUNTS}
+
+
+def at_random(results: Iterable[Result]) -> list[Result]:
+    """Those of random kills of any process."""
+    return [r for r in results if r.fault.startswith(RANDOM)]
+
+
+def shortfalls(results: Sequence[Result]) -> list[str]:
+    """What is missing to say that nothing is lost or doubled in so many kills and requests; empty when it can be said."""
+    said, kills = [], totals(at_random(results))
+    if kills["kills"] < GOAL_KILLS:
+        said.append(f"{kills['kills']} random kills of {GOAL_KILLS}")
+    if kills["requests"] < GOAL_REQUESTS:
+        said.append(f"{kills['requests']} requests of {GOAL_REQUESTS} under random kills")
+    return said + [f"{count} {name}" for name, count in totals(results).items() if name in FINDINGS and count]
+
+
+def row(result: Result) -> str:
+    """One line of the table."""
+    seed = "" if result.seed is None else result.seed
+    return f"| {result.fault} | {' | '.join(str(getattr(result, name)) for name in COUNTS)} | {seed} |"
+
+
+def render(results: Sequence[Result], about: Mapping[str, object] | None = None) -> str:
+    """The page: what was said, a table of fault classes with a sum, and a table of the metrics that moved.
+
+    about: when, at which commit and on what they were tried.
+    """
     lines = ["# Faults", "", "Made by `make faults`; do not edit.", ""]
-    lines += ["| fault | kills | requests | lost | doubled | differing | stranded | seed |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
-    for r in results:
-        seed = "" if r.seed is None else r.seed
-        lines.append(f"| {r.fault} | {r.kills} | {r.requests} | {r.lost} | {r.doubled} | {r.differing} | {r.stranded} | {seed} |")
-    sums = (sum(getattr(r, name) for r in results) for name in ("kills", "requests", "lost", "doubled", "differing", "stranded"))
+    lines += [*(f"* {name}: {value}" for name, value in about.items()), ""] if about else []
+    missing = shortfalls(results)
+    kills = totals(at_random(results))
+    said = ", ".join(f"{kills[name]} {name}" for name in FINDINGS)
+    lines += [f"**{kills['kills']} processes killed at random over {kills['requests']} requests: {said}.**", ""]
+    lines += ["Not proven: " + ", ".join(missing) + ".", ""] if missing else []
+    lines += [f"| fault | {' | '.join(COUNTS)} | seed |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines += [row(result) for result in results]
+    sums = totals(results).values()
     lines += [f"| **all** | {' | '.join(f'**{n}**' for n in sums)} | |", "", "## The metric that showed it", ""]
     lines += ["| fault | metric | moved by |", "|---|---|--:|"]
     lines += [f"| {r.fault} | `{name}` | {value:g} |" for r in results for name, value in r.metrics.items()]

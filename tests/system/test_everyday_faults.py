@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pelangi.local.private import PrivateStack
+from tests.faults.report import Result, keep
 from tests.support.city import SERVICES, filed, finish, kill, leader, leads, paused, simulation, wait_for
 
 REQUESTS = int(os.environ.get("PELANGI_FAULT_REQUESTS", "60"))
@@ -39,6 +40,7 @@ def test_kafka_away_for_half_a_minute(stack: PrivateStack) -> None:
             time.sleep(max(0, stopped + KAFKA_AWAY_S - time.monotonic()))
         code, output = finish(process, PATIENCE_S + 300)
     assert code == 0, output
+    keep(Result("Kafka silent for half a minute", 1, REQUESTS, seed=21))
 
 
 def test_every_leader_killed_and_one_process_of_each_paused(stack: PrivateStack) -> None:
@@ -55,6 +57,7 @@ def test_every_leader_killed_and_one_process_of_each_paused(stack: PrivateStack)
                 time.sleep(PAUSE_S)
         code, output = finish(process, PATIENCE_S + 300)
     assert code == 0, output
+    keep(Result("kill -9 of every leader, a pause of every follower", 2 * len(SERVICES), REQUESTS, seed=22))
 
 
 def test_every_only_process_killed_once(tmp_path: Path) -> None:
@@ -66,3 +69,4 @@ def test_every_only_process_killed_once(tmp_path: Path) -> None:
             wait_for(lambda service=service: stack.state()["programs"][service]["state"] == "ready", 60, f"{service} again")
         code, output = finish(process, PATIENCE_S + 300)
     assert code == 0, output
+    keep(Result("kill -9 of every only process", len(SERVICES), REQUESTS, seed=23))
