@@ -16,6 +16,7 @@ from pelangi.audit.history import Finding
 from pelangi.audit.kinds import by_kind
 from pelangi.audit.options import AuditOptions
 from pelangi.audit.show import show
+from pelangi.cli.access import access
 from pelangi.local.private import PrivateStack
 from pelangi.simulate.options import Accepted, SimulateOptions
 from pelangi.simulate.play import simulate
@@ -133,8 +134,10 @@ async def all_ready(stack: PrivateStack) -> None:
 
 async def _findings(stack: PrivateStack, accepted: Sequence[Accepted]) -> tuple[Finding, ...]:
     urls = {f"{name}_url": stack.url(name) for name in (*SERVICES, "mailbox")}
-    options = AuditOptions(kafka_bootstrap=stack.bootstrap, settle_s=SETTLE_S, **urls)
-    report = await audit(options, accepted)
+    also = access(stores=True, restricted=True, local=True, database_port=stack.ports["database"])
+    more = {"keys": also.keys, "restricted_user": also.user, "restricted_password": also.password, "stores": also.stores}
+    report = await audit(AuditOptions(kafka_bootstrap=stack.bootstrap, settle_s=SETTLE_S, **more, **urls), accepted)
+    assert not report.unread, report.unread
     show(report, Console(width=160, force_terminal=False))
     return report.findings
 
