@@ -1,6 +1,7 @@
 """Commands over HTTP: read, pure transition, guarded write, with the idempotency record in the same write.
 
-A key is bound by success only, and looked up before anything else; the loser of a race answers what the winner answered.
+A key is bound by success only, and looked up before anything else is answered; the loser of a race answers what the winner
+answered.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from fastapi import Response
 
 from pelangi.chassis.case import Change, stub
 from pelangi.chassis.clock import Clock
+from pelangi.chassis.crash import crash_point
 from pelangi.chassis.store import Collection, Document, StoreError
 from pelangi.chassis.web import Problem
 
@@ -92,25 +94,49 @@ async def execute(
     failed and it is not known what became of the write (the same key can be sent again).
     """
     failure: Exception | None = None
+    refusal: Exception | None = None
+    if command.creates and known is None:
+        # most keys are new: the insert itself says so, and only where it does not is there anything to read
+        try:
+            change, answer = _change(id, None, command, transition, clock, ledger)
+        except Exception as error:  # noqa: BLE001 - raised below, unless the key was used when this was still allowed
+            refusal = error
+        else:
+            applied, failure = await _write(collection, change)
+            if applied:
+                return answer
     for attempt in range(MAX_TRIES):
-        if attempt:
+        if attempt or failure:
             await asyncio.sleep(random.uniform(0.005, 0.1))  # noqa: S311 - spreads retries
         before = known if known is not None and not attempt else await collection.get(id)
-        if before is not None and (answer := recall(before, command, ledger)) is not None:
-            return answer
+        if before is not None and (recalled := recall(before, command, ledger)) is not None:
+            return recalled
+        if before is None and refusal is not None:
+            raise refusal
         if failure is not None and attempt > 2:
             raise failure
         if command.if_match is not None and before is not None and ledger.version(before) != command.if_match:
             raise Problem(412, "version", "Sudah berubah; muat ulang. / It has changed; read it again.")
         change, answer = _change(id, before, command, transition, clock, ledger)
-        try:
-            applied = await (collection.insert(change.document()) if before is None else collection.update(change.update()))
-        except StoreError as error:  # the write may or may not have happened: look for our own mark
-            failure = error
-            continue
+        applied, failed = await _write(collection, change)
         if applied:
             return answer
+        failure = failed or failure
     raise Problem(503, "contention", "Coba lagi sebentar. / Try again shortly.")
+
+
+async def _write(collection: Collection, change: Change[Any]) -> tuple[bool, StoreError | None]:
+    """Whether it is known to be applied, and why nothing is known: then, too, our own mark is to be looked for."""
+    try:
+        if change.before is None:
+            applied = await collection.insert(change.document())
+        else:
+            applied = await collection.update(change.update())
+    except StoreError as error:
+        return False, error
+    if applied:
+        crash_point("command.after-write")
+    return applied, None
 
 
 def _change(  # noqa: PLR0917 - internal, called once

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pelangi.chassis.case import Handler
 from pelangi.chassis.clock import Clock
 from pelangi.chassis.decode import Decoder, Opener, RecordDecoder
+from pelangi.chassis.group_commit import GroupCommit
 from pelangi.chassis.relay import Render
 from pelangi.chassis.settings import ServiceSettings
 from pelangi.chassis.signal import Signal
@@ -19,13 +20,20 @@ CASES = "cases"
 
 @dataclass(slots=True)
 class Runtime:
-    """What a service's routes and timers use. `written.set()` after every write of theirs: the relay sends it now."""
+    """What a service's routes and timers use. `written.set()` after every write of theirs: the relay sends it now.
+
+    shared: the cases for calls over HTTP, of which many come at once and share commands.
+    """
 
     settings: ServiceSettings
     clock: Clock
     store: Store
     cases: Collection
     written: Signal
+    shared: Collection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shared = GroupCommit(self.cases)
 
 
 @dataclass(frozen=True, slots=True)

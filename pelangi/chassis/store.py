@@ -4,15 +4,18 @@ Every write is acknowledged by a majority and journalled, every read is of major
 can take an unreplicated write as done, commit its offset, and a failover rolls the write back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import bson
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, UpdateOne
-from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -37,10 +40,19 @@ class UniqueIndexTaken(Exception):
     """A unique index other than `_id` refused a write. Names the fields only: the server's text echoes values."""
 
 
-def require_storable(document: Document) -> None:
-    """Raises one of `UNSTORABLE` for a document that the database would refuse."""
-    if len(bson.encode(document)) > MAX_DOCUMENT_BYTES:
+OPTIONS: CodecOptions[Any] = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
+
+
+def require_storable(document: Mapping[str, Any]) -> bytes:
+    """The document as BSON. Raises one of `UNSTORABLE` for one that the database would refuse."""
+    encoded = bson.encode(document, codec_options=OPTIONS)
+    if len(encoded) > MAX_DOCUMENT_BYTES:
         raise DocumentTooLarge("over the limit")
+    return encoded
+
+
+Outcome = bool | Exception
+"""What became of one of several operations: as the single call would have returned or raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +79,13 @@ class Collection(Protocol):
 
     async def insert_many(self, documents: Sequence[Document]) -> bool: ...
 
+    async def insert_each(self, documents: Sequence[Document]) -> Sequence[Outcome]: ...
+
     async def update(self, guarded: Guarded) -> bool: ...
 
     async def update_many_guarded(self, updates: Sequence[Guarded]) -> bool: ...
+
+    async def update_each(self, updates: Sequence[Guarded]) -> Sequence[Outcome]: ...
 
     async def update_where(self, filter: Filter, update: Any) -> int: ...
 
@@ -142,6 +158,23 @@ class DriverCollection:
             return False
         return True
 
+    async def insert_each(self, documents: Sequence[Document]) -> Sequence[Outcome]:
+        """What became of each, in order; one that fails takes no other with it. Raises StoreError: known of none."""
+        outcomes: list[Outcome] = [True] * len(documents)
+        sent: dict[int, RawBSONDocument] = {}
+        for at, document in enumerate(documents):
+            try:
+                sent[at] = RawBSONDocument(require_storable(document))
+            except UNSTORABLE as error:
+                outcomes[at] = error
+        if sent:
+            try:
+                await self._inner.insert_many(list(sent.values()), ordered=False)
+            except BulkWriteError as error:
+                for at, failure in _failures(error, list(sent)):
+                    outcomes[at] = failure
+        return outcomes
+
     async def update(self, guarded: Guarded) -> bool:
         """Whether the document still had that version, so that the update was applied."""
         try:
@@ -162,6 +195,30 @@ class DriverCollection:
             raise
         return bool(result.matched_count == len(operations))
 
+    async def update_each(self, updates: Sequence[Guarded]) -> Sequence[Outcome]:
+        """What is known of each, in order; at most one per `_id`. Raises StoreError: nothing is known of any.
+
+        The server says how many matched, not which: one that did not makes all False, so look for your own mark after a False.
+        """
+        outcomes: list[Outcome] = [True] * len(updates)
+        sent: dict[int, UpdateOne] = {}
+        for at, u in enumerate(updates):
+            try:
+                require_storable(u.update)
+                sent[at] = UpdateOne({"_id": u.id, "version": u.version}, u.update)  # guarded
+            except UNSTORABLE as error:
+                outcomes[at] = error
+        matched, wanted = 0, len(sent)
+        if sent:
+            try:
+                matched = (await self._inner.bulk_write(list(sent.values()), ordered=False)).matched_count
+            except BulkWriteError as error:
+                for at, failure in _failures(error, list(sent)):
+                    outcomes[at] = failure
+                    wanted -= 1
+                matched = error.details["nMatched"]
+        return outcomes if matched == wanted else [False if outcome is True else outcome for outcome in outcomes]
+
     async def update_where(self, filter: Filter, update: Any) -> int:
         """How many documents matched and were updated by `update`, an update document or a pipeline."""
         result = await self._inner.update_many(filter, update)
@@ -181,7 +238,7 @@ class Store:
 
     def __init__(self, uri: str, *, driver: str = "motor", listeners: Sequence[CommandListener] = ()) -> None:
         options: dict[str, Any] = {
-            "tz_aware": True,
+            "tz_aware": OPTIONS.tz_aware,
             "retryWrites": False,
             "uuidRepresentation": "standard",
             "serverSelectionTimeoutMS": 5000,
@@ -208,6 +265,29 @@ class Store:
         closing = self._client.close()
         if closing is not None:
             await closing
+
+
+def _failures(error: BulkWriteError, places: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+    """The operations that an unordered bulk refused, each by its own place; all others were done.
+
+    Raises the error itself where a majority did not answer: then it is not known of any.
+    """
+    if error.details.get("writeConcernErrors"):
+        raise error
+    for write_error in error.details["writeErrors"]:
+        yield places[write_error["index"]], _failure(write_error)
+
+
+def _failure(error: Mapping[str, Any]) -> Outcome:
+    """What the single call would have returned or raised. The server's own text can echo values: it stays here."""
+    try:
+        _not_too_large(error)
+        if error["code"] != DUPLICATE_KEY:
+            raise OperationFailure("a write was refused", error["code"])
+        _only_on_id(error)
+    except Exception as failure:  # noqa: BLE001 - raised two lines above
+        return failure
+    return False
 
 
 def _not_too_large(error: Mapping[str, Any]) -> None:

@@ -43,7 +43,7 @@ class Calls:
 
     async def case(self, request_id: UUID) -> Case:
         """The request. Raises Problem 404 where it is unknown, a stub, or was refused."""
-        case = await self.runtime.cases.get(str(request_id))
+        case = await self.runtime.shared.get(str(request_id))
         if case is None or "body" not in case:
             raise not_found()
         return cast(Case, case)
@@ -61,7 +61,7 @@ class Calls:
     async def run(self, request_id: str, command: Command, transition: Transition, known: Case | None = None) -> Response:
         """The answer of a command, as `commands.execute`."""
         answer = await execute(
-            self.runtime.cases,
+            self.runtime.shared,
             request_id,
             command,
             transition,

@@ -130,7 +130,7 @@ async def _run(
         return after, Answer.of(200, {"request_id": case["_id"], **view})
 
     read = cast(Any, known) if fresh else None
-    answer = await execute(runtime.cases, known["_id"], command, transition, clock=runtime.clock, known=read)
+    answer = await execute(runtime.shared, known["_id"], command, transition, clock=runtime.clock, known=read)
     runtime.written.set()
     for before, after in tried[-1:]:
         count(before, after)

@@ -55,7 +55,7 @@ def add_requests(router: APIRouter, runtime: Runtime) -> None:
             after = _asked_again(case, validate(AnotherVisit, raw.value), clock.now())
             return after, Answer.of(202, {"request_id": after["_id"], "needs_visit": "needs_visit_since" in after})
 
-        answer = await execute(runtime.cases, str(request_id), command, transition, clock=clock)
+        answer = await execute(runtime.shared, str(request_id), command, transition, clock=clock)
         runtime.written.set()
         return answer.response()
 

@@ -160,18 +160,69 @@ async def test_what_no_database_takes_is_told_apart_from_a_store_that_fails(rig:
     require_storable(doc("a", value="x"))
 
 
+async def test_each_of_many_inserts_fails_for_itself(rig: Rig) -> None:
+    """In the middle: a known id, one id twice, another unique index, what cannot be stored, what is too large."""
+    await unique(rig)
+    huge, bad = doc("huge", value="x" * (17 * 1024 * 1024)), doc("bad", value={1})
+    wanted = [
+        doc("b"),
+        doc("a"),
+        bad,
+        doc("taken", receipt_code="SECRETCODE"),
+        doc("c"),
+        huge,
+        doc("c"),
+        doc("d", value="\ud800"),
+    ]
+    b, a, bad_, taken, c, huge_, again, surrogate, e = await rig.cases.insert_each([*wanted, doc("e")])
+    assert (b, a, c, again, e) == (True, False, True, False, True)
+    assert isinstance(taken, UniqueIndexTaken) and "SECRETCODE" not in str(taken)
+    for unstorable in (bad_, huge_, surrogate):
+        assert isinstance(unstorable, UNSTORABLE) and not isinstance(unstorable, StoreError)
+    assert [d["_id"] for d in rig.admin[rig.name].find(sort=[("_id", 1)])] == ["a", "b", "c", "e", "z"]
+    assert [type(o) for o in await rig.cases.insert_each([bad])] == [type(bad_)], "nothing is left to send"
+
+
+async def test_each_of_many_updates_fails_for_itself(rig: Rig) -> None:
+    await unique(rig)
+    await rig.cases.insert_many([doc(i) for i in "bcd"])
+
+    def to(id: str, version: int = 1, **fields: Any) -> Guarded:
+        return Guarded(id, version, {"$set": {"version": version + 1, **fields}})
+
+    assert await rig.cases.update_each([to("a"), to("b"), to("c")]) == [True, True, True]
+    taken = to("b", 2, receipt_code="SECRETCODE")
+    first, taken_, bad, last = await rig.cases.update_each([to("a", 2), taken, to("c", 2, n={1}), to("d")])
+    assert (first, last) == (True, True)
+    assert isinstance(taken_, UniqueIndexTaken) and isinstance(bad, UNSTORABLE)
+    assert await rig.cases.update_each([to("a", 3), to("b", 9), to("d", 2)]) == [False] * 3, "which one did not match is not told"
+    assert [rig.raw(i)["version"] for i in "abcd"] == [4, 2, 2, 3]
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_of_a_store_that_fails_nothing_is_known(database: Any, driver: str) -> None:
+    store = Store(database.uri("intake"), driver=driver)
+    await store.close()
+    cases = store.collection("a")
+    for failing in (cases.insert_each([doc("a")]), cases.update_each([Guarded("a", 1, {"$set": {"n": 1}})])):
+        with pytest.raises(StoreError):
+            await failing
+
+
 async def test_every_kind_of_command_was_seen_with_its_concern(rig: Rig) -> None:
     await rig.cases.insert(doc("a"))
     await rig.cases.insert_many([doc("b")])
     await rig.cases.update(Guarded("a", 1, {"$set": {"version": 2}}))
     await rig.cases.update_many_guarded([Guarded("a", 2, {"$set": {"version": 3}})])
+    await rig.cases.insert_each([doc("c")])
+    await rig.cases.update_each([Guarded("a", 3, {"$set": {"version": 4}})])
     await rig.cases.update_where({"_id": "a"}, {"$set": {"n": 1}})
     await rig.cases.get("a")
     await rig.cases.get_many(["a"])
     await rig.cases.find({})
     await rig.cases.count({})
     names = [name for name, _ in rig.seen.data()]
-    assert len(names) == 9 and set(names) == {"insert", "update", "find", "aggregate"}
+    assert len(names) == 11 and set(names) == {"insert", "update", "find", "aggregate"}
     assert set(names) <= READS | WRITES
     rig.seen.assert_concerns()
 

@@ -12,7 +12,7 @@ from typing import Any
 import bson
 from bson.codec_options import CodecOptions
 
-from pelangi.chassis.store import Document, Filter, Guarded, StoreError, UniqueIndexTaken
+from pelangi.chassis.store import UNSTORABLE, Document, Filter, Guarded, StoreError, UniqueIndexTaken
 from tests.support.operators import matches, order_key, piped, updated, values_at
 
 _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -68,6 +68,12 @@ class MemoryCollection:
         await self._written("insert_many")
         return all(applied)
 
+    async def insert_each(self, documents: Sequence[Document]) -> Sequence[bool | Exception]:
+        await self._called("insert_each")
+        outcomes = [_outcome(self._insert, d) for d in documents]
+        await self._written("insert_each")
+        return outcomes
+
     async def update(self, guarded: Guarded) -> bool:
         await self._called("update")
         applied = self._guarded(guarded)
@@ -80,6 +86,15 @@ class MemoryCollection:
         applied = [self._guarded(u) for u in updates]
         await self._written("update_many_guarded")
         return all(applied)
+
+    async def update_each(self, updates: Sequence[Guarded]) -> Sequence[bool | Exception]:
+        await self._called("update_each")
+        assert len({u.id for u in updates}) == len(updates), "one operation per _id in one call"
+        outcomes = [_outcome(self._guarded, u) for u in updates]
+        await self._written("update_each")
+        if False in outcomes:  # the server says how many matched, not which
+            outcomes = [outcome is not True and outcome for outcome in outcomes]
+        return outcomes
 
     async def update_where(self, filter: Filter, update: Any) -> int:
         await self._called("update_where")
@@ -135,6 +150,13 @@ class MemoryCollection:
                 continue
             if all(values_at(other, k) == values_at(document, k) for k in keys):
                 raise UniqueIndexTaken(", ".join(keys))
+
+
+def _outcome(write: Callable[[Any], bool], what: Any) -> bool | Exception:
+    try:
+        return write(what)
+    except (UniqueIndexTaken, *UNSTORABLE) as error:
+        return error
 
 
 class MemoryStore:

@@ -203,6 +203,32 @@ async def test_a_creation_is_remembered_for_ever(cases: MemoryCollection) -> Non
         await run(cases, command("creation", digest="other", creates=True))
 
 
+async def test_a_creation_costs_one_write_and_a_repeated_one_finds_its_answer(cases: MemoryCollection) -> None:
+    first = await run(cases, command(creates=True))
+    assert cases.calls == {"insert": 1}
+    assert await run(cases, command(creates=True)) == first
+    assert cases.calls == {"insert": 2, "get": 1}
+
+
+async def test_a_repeated_creation_that_would_be_refused_today_has_its_old_answer(cases: MemoryCollection) -> None:
+    def refused(_: Any) -> Any:
+        raise Problem(422, "invalid", "no longer")
+
+    with pytest.raises(Problem, match="invalid"):
+        await run(cases, command(creates=True), refused)
+    first = await run(cases, command(creates=True))
+    assert await run(cases, command(creates=True), refused) == first
+    with pytest.raises(Problem, match="key_reused"):
+        await run(cases, command(digest="other", creates=True), refused)
+
+
+async def test_a_creation_on_what_others_know_already_is_applied_on_top(cases: MemoryCollection) -> None:
+    cases.documents["id"] = {"_id": "id", "version": 4, "fact": 1}
+    answer = await run(cases, command(creates=True))
+    assert answer.version == 5
+    assert cases.documents["id"]["fact"] == 1 and cases.documents["id"]["list"] == ["k"]
+
+
 async def test_the_mark_is_in_the_same_write_as_the_effect(cases: MemoryCollection) -> None:
     await run(cases, command())
     assert cases.calls == {"get": 1, "insert": 1}

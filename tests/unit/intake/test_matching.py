@@ -155,5 +155,5 @@ async def test_without_anything_to_go_by_nothing_is_searched(intake: Intake) -> 
     await filed(intake)
     intake.cases.calls.clear()
     assert await suggested(intake, one) == []
-    assert intake.cases.calls == {"get": 1}
+    assert intake.cases.calls == {"get_many": 1}
     assert (await intake.http.get(f"/v1/requests/{uuid4()}/possible-duplicates")).status_code == 404

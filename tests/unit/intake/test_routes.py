@@ -95,7 +95,7 @@ async def test_what_is_stored_is_sent_in_the_same_write(intake: Intake) -> None:
     case = intake.cases.documents[filed["request_id"]]
     assert [e["type"] for e in case["outbox"]] == ["request-created.v1", "request-details.v1"]
     assert case["pending_since"] == case["outbox"][0]["time"]
-    assert intake.cases.calls == {"get": 1, "insert": 1}
+    assert intake.cases.calls == {"insert_each": 1}
 
 
 async def test_a_trace_is_carried_on(intake: Intake) -> None:

@@ -198,7 +198,7 @@ async def test_printing_costs_few_commands_and_a_repeated_call_none_of_the_ledge
     client.cases.calls.clear()
     key = str(uuid4())
     await client.move(document_id, PRINTED, key)
-    assert client.cases.calls == {"find": 1, "get": 1, "update": 1}
+    assert client.cases.calls == {"find": 1, "get_many": 1, "update_each": 1}
     before = Counter(stored(client).calls)
     await client.move(document_id, PRINTED, key)
     assert stored(client).calls == before
@@ -274,7 +274,7 @@ async def test_a_blank_taken_back_between_taking_and_printing_is_taken_anew(clie
 
     async def pause(method: str) -> None:
         nonlocal armed
-        if method == "update" and armed:  # the caller has its blank and is about to write the case
+        if method == "update_each" and armed:  # the caller has its blank and is about to write the case
             armed = False
             times.at += timedelta(minutes=3)
             await settle_once(client.runtime, ledger)

@@ -106,7 +106,7 @@ async def test_an_unknown_result_of_a_write_is_looked_up(client: Client) -> None
     failed: list[str] = []
 
     async def fail_once(method: str) -> None:
-        if method == "update" and not failed:
+        if method == "update_each" and not failed:
             failed.append(method)
             raise store_fault()
 
