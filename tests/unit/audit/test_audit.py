@@ -10,7 +10,8 @@ from rich.console import Console
 
 from pelangi.audit import AuditOptions, AuditReport, Finding, show
 from pelangi.audit import audit as audit_module
-from pelangi.audit.audit import Evidence, settle
+from pelangi.audit.audit import settle
+from pelangi.audit.evidence import Evidence, Sources
 from pelangi.audit.history import PUBLIC_TOPICS, History, Mail, Record
 from pelangi.audit.http_reader import HttpReader, Unreadable
 from tests.unit.audit import stories
@@ -73,7 +74,7 @@ class World:
 
 async def look(world: World, accepted: Any = None, options: AuditOptions = OPTIONS) -> AuditReport:
     async with httpx.AsyncClient(transport=httpx.MockTransport(world.handle)) as client:
-        return await settle(Evidence(world, HttpReader(client, options), accepted), options)
+        return await settle(Evidence(Sources(world, HttpReader(client, options)), accepted), options)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from pelangi.audit import AuditOptions
 from pelangi.audit.audit import audit
-from pelangi.audit.topic_reader import TopicReader
+from pelangi.audit.topic_reader import public_reader
 from pelangi.contracts.topics import DOCUMENT_ISSUED
 from tests.unit.audit import stories
 
@@ -39,7 +39,7 @@ async def wait_for_the_user(bootstrap: str) -> None:
     async with asyncio.timeout(20):
         while True:
             try:
-                async with TopicReader(AuditOptions(kafka_bootstrap=bootstrap)):
+                async with public_reader(AuditOptions(kafka_bootstrap=bootstrap)):
                     return
             except KafkaError:
                 await asyncio.sleep(0.2)
@@ -48,7 +48,7 @@ async def wait_for_the_user(bootstrap: str) -> None:
 async def test_committed_records_are_read_once_and_in_order(kafka: Any) -> None:
     await wait_for_the_user(kafka.bootstrap)
     mine = {stories.uid("reader", number): number for number in range(100)}
-    async with TopicReader(AuditOptions(kafka_bootstrap=kafka.bootstrap)) as reader:
+    async with public_reader(AuditOptions(kafka_bootstrap=kafka.bootstrap)) as reader:
         before = await reader.read_new()
         assert not [record for record in before if record.request_id in mine]
         sender = producer(kafka.bootstrap)
@@ -73,7 +73,7 @@ async def test_committed_records_are_read_once_and_in_order(kafka: Any) -> None:
 
 async def test_nobody_reads_without_the_password(kafka: Any) -> None:
     with pytest.raises(KafkaError):
-        async with TopicReader(AuditOptions(kafka_bootstrap=kafka.bootstrap, kafka_password="guess")):
+        async with public_reader(AuditOptions(kafka_bootstrap=kafka.bootstrap, kafka_password="guess")):
             pass
 
 
