@@ -128,9 +128,9 @@ class Running:
             await leading
 
     async def _revive_consumer(self) -> None:
-        """Until the end: start the consumer again when it has died of something that it does not recover from."""
+        """Until the end: start the consumer again when it has died, or hangs, of something that it does not recover from."""
         while not self._stopping.is_set():
-            if self.subscriber.dead:
+            if self.subscriber.dead or (self._idles() and await self.subscriber.reachable()):
                 REVIVALS.inc()
                 log.error("consumer died")
                 await self.subscriber.stop()
@@ -138,6 +138,15 @@ class Running:
             with suppress(TimeoutError):
                 async with asyncio.timeout(OBSERVE_S):
                     await self._stopping.wait()
+
+    def _idles(self) -> bool:
+        """Whether no records were asked for since long, while no batch is in hand or waits to be tried again.
+
+        So ends an aiokafka consumer whose rights were taken away: it does not read on when they are given back. One that is
+        in order asks many times a second, also during a rebalance.
+        """
+        waits = self.consumer.busy_since is None and not self.consumer.failing
+        return waits and self.subscriber.idle_s() > self.settings.idle_limit_s
 
     async def _until_it_succeeds(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         """Start-up against infrastructure that is not there yet; readiness tells meanwhile."""

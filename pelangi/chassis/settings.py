@@ -71,6 +71,7 @@ class ServiceSettings(BaseSettings):
     digest_secret: SecretStr = SecretStr("pelangi development digest secret")
     dead_letter_keys: SecretStr = SecretStr("")
     batch_limit_s: float = Field(60.0, description="a batch older than this makes the service not live")
+    idle_limit_s: float = Field(20.0, description="a consumer that asked for no records for so long is started again")
     lease_ttl_s: float = 5.0
     crash_point: str = ""
     sabotage: str = ""

@@ -50,6 +50,10 @@ class Cases:
         found: dict[str, Any] = self._cases.find_one({"_id": id}) or {}
         return found
 
+    def many(self, ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Those of them that there are."""
+        return list(self._cases.find({"_id": {"$in": list(ids)}}))
+
     def all_sent(self, ids: Iterable[str]) -> bool:
         """Whether nothing of these requests waits to be sent."""
         cases = [self.get(i) for i in ids]

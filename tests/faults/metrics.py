@@ -1,5 +1,6 @@
 """What a process says of itself, before and after a fault."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,18 @@ def total(samples: Mapping[Sample, float], name: str, **labels: str) -> float:
 def ready(url: str, component: str) -> bool:
     """Whether the gauge of a component is green."""
     return total(scrape(url), "pelangi_ready", component=component) == 1
+
+
+def come_to_rest(*urls: str, quiet_s: float = 4.0, timeout_s: float = 120.0) -> None:
+    """Until nothing is left to read for any of them: by the gauge of the lag, which is measured every two seconds."""
+    known, since, deadline = -1.0, time.monotonic(), time.monotonic() + timeout_s
+    while time.monotonic() - since < quiet_s:
+        assert time.monotonic() < deadline, "still reading"
+        time.sleep(0.2)
+        samples = [scrape(url) for url in urls]
+        read = sum(total(s, "pelangi_records_total") for s in samples)
+        if read != known or any(total(s, "pelangi_consumer_lag_records") for s in samples):
+            known, since = read, time.monotonic()
 
 
 class Watch:

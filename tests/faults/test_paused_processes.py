@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import pytest
 from pymongo import MongoClient
 
@@ -12,6 +11,7 @@ from tests.faults.facts import closed, scheduled
 from tests.faults.filing import Cases, assert_once, file_all, keys
 from tests.faults.metrics import Watch
 from tests.faults.report import Result, keep, whole
+from tests.faults.stopping import stopped
 from tests.support.records import produce, read_all
 from tests.support.service import ServiceProcess, expel, wait_for
 
@@ -26,11 +26,6 @@ def pair(kafka: Any, database: Any) -> Iterator[tuple[ServiceProcess, ServicePro
     with ServiceProcess("intake", kafka, database, env=env) as first, ServiceProcess("intake", kafka, database) as second:
         yield first, second
     expel(kafka, "intake")
-
-
-def stopped(process: ServiceProcess) -> bool:
-    """Whether it has stopped itself at the point that was armed."""
-    return psutil.Process(process.child.pid).status() == psutil.STATUS_STOPPED
 
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
