@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from pelangi.audit.history import AcceptedRequest, History, Json, Mail, Record, RequestHistory
@@ -118,7 +118,7 @@ class Evidence:
 
     def _file(self, opened: Opened) -> None:
         if isinstance(opened, Sealed):
-            self._sealed[opened.record.request_id].append(opened)
+            self._keep(self._sealed[opened.record.request_id], opened)
             self._changed.add(opened.record.request_id)
         elif isinstance(opened, Submission):
             self._desk.submissions.append(opened)
@@ -126,6 +126,14 @@ class Evidence:
             self._desk.answers.append(opened)
         else:
             self._desk.dead[opened.service, opened.coordinates] = opened
+
+    @staticmethod
+    def _keep(known: list[Sealed], new: Sealed) -> None:
+        """Only the newest snapshot of each type is compared with a store."""
+        for at, old in enumerate(known):
+            if old.record.topic == new.record.topic and old.said is not None and (old.sequence or 0) <= (new.sequence or 0):
+                known[at] = replace(old, said=None)
+        known.append(new)
 
     async def _read_stores(self, stores: Stores) -> None:
         for service, read in (await stores.cases(self._changed)).items():

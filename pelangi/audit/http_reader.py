@@ -48,7 +48,7 @@ class HttpReader:
             self._get("issuance", f"{o.issuance_url}/v1/requests/{request_id}/documents"),
             self._get("notify", f"{o.notify_url}/v1/messages", request_id=request_id),
         )
-        return Answers(_json(intake), version_of(intake), _json(scheduling), _json(issuance), _json(notify))
+        return Answers(_of_intake(_json(intake)), version_of(intake), _json(scheduling), _json(issuance), _json(notify))
 
     async def knows(self, request_id: str) -> bool:
         """Whether intake knows the request."""
@@ -116,6 +116,21 @@ def version_of(response: httpx.Response | None) -> int | None:
     """The version in `ETag`."""
     tag = "" if response is None else response.headers.get("ETag", "").removeprefix("W/").strip('"')
     return int(tag) if tag.isascii() and tag.isdigit() else None
+
+
+def _of_intake(answer: Json | None) -> Json | None:
+    """What the checks look at; nobody's name is kept."""
+    if answer is None:
+        return None
+    chosen: dict[str, tuple[str, ...]] = {"requester": ("kind",), "place": ("visit_kind", "village_code"), "reach": ("to",)}
+    parts = {name: {key: (answer.get(name) or {}).get(key) for key in keys} for name, keys in chosen.items()}
+    items = [{key: item[key] for key in ("item_id", "service_kind")} for item in answer.get("items", [])]
+    return {"status": answer.get("status"), **_present(parts), "items": items}
+
+
+def _present(parts: Json) -> Json:
+    """Without what was not answered, so that defaults hold."""
+    return {name: {k: v for k, v in part.items() if v is not None} for name, part in parts.items()}
 
 
 def _json(response: httpx.Response | None) -> Json | None:

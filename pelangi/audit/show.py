@@ -28,7 +28,10 @@ def _table(report: AuditReport, totals: str) -> Table:
     grouped: dict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
         grouped[finding.code].append(finding)
-    table = Table("finding", "kind", "count", "request", "detail", title=f"audit: {len(report.findings)} findings ({totals})")
+    table = Table(title=f"audit: {len(report.findings)} findings ({totals})")
+    for name in ("finding", "kind", "count", "request"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("detail", overflow="fold")
     for code in report.by_code():
         for at, finding in enumerate(grouped[code][:EXAMPLES]):
             head = (code, kind_of(code), str(len(grouped[code]))) if at == 0 else ("", "", "")

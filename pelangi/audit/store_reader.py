@@ -1,6 +1,7 @@
 """Reads the stores of the services: what changed since the last look, and of each case only what is compared."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -11,7 +12,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from pelangi.audit.http_reader import Unreadable
-from pelangi.audit.stored import BLANKS, CASE_FIELDS, CASES, DAYS, LEASE, REFERENCE, Json, Lease, Shared
+from pelangi.audit.stored import BLANKS, CASE_FIELDS, CASES, DAYS, LEADER, LEASE, REFERENCE, Json, Lease, Shared
 from pelangi.contracts.topics import ISSUANCE, SCHEDULING
 
 BY_ID = 500
@@ -96,7 +97,7 @@ class StoreReader:
         return found
 
     async def _lease(self, service: str) -> Lease:
-        document = next(iter([lease async for lease in self._find(service, LEASE, {}, None)]), None)
+        document = next(iter([lease async for lease in self._find(service, LEASE, {"_id": LEADER}, None)]), None)
         beat, now = (document or {}).get("version"), time.monotonic()
         seen = self._beats.get(service)
         if seen is None or seen[0] != beat:
@@ -108,9 +109,16 @@ class StoreReader:
         try:
             source = client.get_default_database()[collection].with_options(read_concern=ReadConcern("majority"))
             async for document in source.find(wanted, dict.fromkeys(fields, 1) if fields else None).batch_size(1000):
-                yield document
+                yield _lean(document)
         except PyMongoError as error:
             raise Unreadable(f"store of {service} ({type(error).__name__})") from None
+
+
+def _lean(value: Any) -> Any:
+    """The same with one string for each field name, not one per document."""
+    if isinstance(value, dict):
+        return {sys.intern(name): _lean(one) for name, one in value.items()}
+    return [_lean(one) for one in value] if isinstance(value, list) else value
 
 
 def _without_keys(day: Json) -> Json:

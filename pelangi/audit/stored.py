@@ -14,6 +14,9 @@ Json = dict[str, Any]
 CASES, DAYS, REFERENCE, BLANKS, LEASE = "cases", "days", "reference", "blanks", "lease"
 """Collections: one case per request in each service; days and tables in scheduling; the ledger in issuance; who leads."""
 
+LEADER = "leader"
+"""The one lease of a service."""
+
 _OUTBOX = ("outbox.id", "outbox.type", "outbox.aggregate", "outbox.sequence")
 _EVERY_CASE = ("version", "applied", "pending_since", *_OUTBOX)
 _PLACED = ("placement_id", "visit_id", "day", "team_id")

@@ -1,6 +1,7 @@
 """Reads topics from the first record to the last committed one: the public ones as any city service may."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -10,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pelangi.audit.history import PUBLIC_TOPICS, Record
 from pelangi.audit.options import AuditOptions
 from pelangi.audit.sealed import RESTRICTED_TOPICS, Opened, open_record
-from pelangi.contracts.topics import BY_NAME, MAX_MESSAGE_BYTES
+from pelangi.contracts.envelope import SCHEMA_BASE
+from pelangi.contracts.topics import BY_NAME, MAX_MESSAGE_BYTES, SERVICES
 
 READ_LIMIT_S = 60.0
 
@@ -90,14 +92,25 @@ def restricted_reader(options: AuditOptions) -> TopicReader[Opened]:
     return TopicReader(options, RESTRICTED_TOPICS, login, lambda record, null: open_record(record, null, keys))
 
 
+_CONSTANT = {name.encode(): name.encode() for name in (*BY_NAME, "1.0", "application/json")}
+_CONSTANT |= {raw: raw for raw in (f"/services/{service}".encode() for service in SERVICES)}
+_CONSTANT |= {raw: raw for raw in (f"{SCHEMA_BASE}/{name}.json".encode() for name in BY_NAME)}
+
+
 def _record(message: object) -> Record:
-    """A consumer record as evidence."""
+    """A consumer record as evidence; what every record repeats is kept once."""
     fields = {name: getattr(message, name) for name in ("topic", "partition", "offset", "key", "headers", "value")}
+    key = fields["key"] or b""
+
+    def kept(raw: bytes | None) -> bytes:
+        known = bytes(raw or b"")
+        return key if known == key else _CONSTANT.get(known, known)
+
     return Record(
-        topic=fields["topic"],
+        topic=sys.intern(fields["topic"]),
         partition=fields["partition"],
         offset=fields["offset"],
-        key=fields["key"] or b"",
-        headers=tuple((name, bytes(value or b"")) for name, value in fields["headers"]),
+        key=key,
+        headers=tuple((sys.intern(name), kept(value)) for name, value in fields["headers"]),
         value=fields["value"] or b"",
     )

@@ -1,19 +1,26 @@
 """The main job, end to end: all processes, real Kafka, the synthetic city, the checker."""
 
+import asyncio
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
+from pelangi.audit.audit import audit
+from pelangi.local.database import Database
 from pelangi.local.private import PrivateStack
+from tests.support.auditing import audit_options
 from tests.support.city import SERVICES, simulate, wait_for
 
 REQUESTS = 40
@@ -33,6 +40,8 @@ def test_every_request_reaches_its_lawful_end(city: tuple[PrivateStack, int, str
     assert code == 0, output
     assert f"{REQUESTS} accepted" in output
     assert "nothing lost, doubled, differing or stranded" in output
+    assert re.search(r"also \d{3,} restricted records, \d{3,} stored cases", output), output
+    assert "not read" not in output
 
 
 def test_a_strangers_state_equals_what_http_says(city: tuple[PrivateStack, int, str], tmp_path: Path) -> None:
@@ -142,3 +151,49 @@ def test_the_longest_list_reaches_every_service(city: tuple[PrivateStack, int, s
 def _visited_items(stack: PrivateStack, request_id: str) -> int:
     answer = httpx.get(f"{stack.url('scheduling')}/v1/requests/{request_id}")
     return sum(len(visit["items"]) for visit in answer.json()["visits"]) if answer.status_code == 200 else 0
+
+
+def test_the_checker_finds_what_was_done_to_a_store(city: tuple[PrivateStack, int, str]) -> None:
+    """One look at a city in whose stores somebody lost, doubled and misplaced things behind the services' backs."""
+    stack, _, _ = city
+    database = Database(stack.folder, stack.ports["database"])
+    with MongoClient[dict[str, Any]](database.admin_uri, uuidRepresentation="standard") as client:
+        expected = _sabotaged(client)
+    findings = asyncio.run(audit(audit_options(stack, settle_s=0))).findings
+    found = {(finding.code, finding.request_id) for finding in findings}
+    assert expected - found == set(), sorted(found)
+
+
+def _sabotaged(client: MongoClient[dict[str, Any]]) -> set[tuple[str, str]]:
+    """What was done, as the findings that it must lead to."""
+    closed = [case["_id"] for case in client["intake"]["cases"].find({"status": "COMPLETED"}, {"_id": 1}).limit(6)]
+    lost, overtaken, forgotten, crowded, told, unsent = closed
+    stores = {name: client[name]["cases"] for name in SERVICES}
+    # an event was taken out of the outbox before it was sent: the item is closed, and nobody was told
+    stores["issuance"].update_one({"_id": lost}, {"$set": {f"closed.{uuid4()}": "DONE"}, "$inc": {"version": 1}})
+    slot = f"request-closed_v1:{overtaken}"
+    stores["scheduling"].update_one({"_id": overtaken}, {"$unset": {f"applied.{slot}": ""}, "$inc": {"version": 1}})
+    stores["notify"].delete_one({"_id": forgotten})
+    # a day long past: the sweeper does not look there
+    booking = {"request_id": crowded, "visit_id": str(uuid4()), "team_id": "team-1", "minutes": 30}
+    client["scheduling"]["days"].insert_one(
+        {"_id": "2026-01-05", "version": 1, "bookings": {str(uuid4()): booking}, "visits": {}}
+    )
+    rows = (stores["notify"].find_one({"_id": told}) or {})["messages"]
+    twice = next(row for row in rows.values() if row["purpose"] == "CLOSED" and row["state"] == "SENT")
+    update = {"$set": {"messages.second": {**twice, "message_id": str(uuid4())}}, "$inc": {"version": 1}}
+    stores["notify"].update_one({"_id": told}, update)
+    row = {"id": str(uuid4()), "type": "item-closed.v1", "aggregate": "x", "sequence": 1}
+    stores["issuance"].update_one({"_id": unsent}, {"$push": {"outbox": row}, "$inc": {"version": 1}})
+    client["issuance"]["blanks"].update_one({"_id": "KTP"}, {"$inc": {"on_hand": -1, "used": 1}})
+    return {
+        ("fact-missing", lost),
+        ("effect-missing", overtaken),
+        ("case-missing", forgotten),
+        ("http-missing", forgotten),
+        ("booking-orphan", crowded),
+        ("message-twice", told),
+        ("mail-missing", told),
+        ("pending-wrong", unsent),
+        ("blanks-differ", ""),
+    }
