@@ -64,9 +64,12 @@ class MemoryCollection:
 
     async def insert_many(self, documents: Sequence[Document]) -> bool:
         await self._called("insert_many")
-        applied = [self._insert(d) for d in documents]
+        outcomes = [_outcome(self._insert, d) for d in documents]  # unordered: one that fails takes no other with it
         await self._written("insert_many")
-        return all(applied)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+        return all(outcomes)
 
     async def insert_each(self, documents: Sequence[Document]) -> Sequence[bool | Exception]:
         await self._called("insert_each")
@@ -109,7 +112,8 @@ class MemoryCollection:
         return sum(matches(d, filter) for d in self.documents.values())
 
     async def create_index(self, keys: Sequence[tuple[str, int]], **options: Any) -> None:
-        self.indexes.append((keys, options))
+        if (keys, options) not in self.indexes:
+            self.indexes.append((keys, options))
 
     async def _called(self, method: str) -> None:
         self.calls[method] += 1
