@@ -189,8 +189,19 @@ async def read_reference(collection: Collection) -> Reference:
 
 def as_reference(documents: Mapping[str, Document]) -> Reference:
     """The tables in these documents."""
-    teams, points, hours = (TABLES[n].model_validate(documents[n]["value"]) for n in ("teams", "points", "calendar"))
+    teams, points, hours = (_table(name, documents[name]["value"]) for name in ("teams", "points", "calendar"))
     return Reference(cast(Teams, teams), cast(Points, points), cast(Hours, hours).calendar())
+
+
+_validated: dict[str, tuple[Any, Table]] = {}
+
+
+def _table(name: str, value: Any) -> Table:
+    """The table of a value; the one before where that is the same: they are read in every round and seldom changed."""
+    known = _validated.get(name)
+    if known is None or known[0] != value:
+        known = _validated[name] = value, TABLES[name].model_validate(value)
+    return known[1]
 
 
 def _file(name: str) -> Any:

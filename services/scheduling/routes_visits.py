@@ -1,29 +1,26 @@
 """Calls on a visit. One guarded write in its day, then answered; the members' cases follow (see `spreading`)."""
 
-import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from pelangi.chassis.commands import Answer, Command, execute, recall
-from pelangi.chassis.crash import crash_point
+from pelangi.chassis.commands import Command, recall
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
 from pelangi.chassis.web import documented, idempotency_key, not_found, read_body, validate
 from services.scheduling import lifecycle, views
 from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling
 from services.scheduling.case import Case
+from services.scheduling.day_calls import Call
 from services.scheduling.days import Day
 from services.scheduling.reference import read_reference
 from services.scheduling.rescheduling import find_slot
 from services.scheduling.store import days_of_visit
 from services.scheduling.work import Work
-
-log = logging.getLogger(__name__)
 
 B = TypeVar("B", bound=BaseModel)
 Prepare = Callable[[B, Day, str], Awaitable[Callable[[Day], Day]]]
@@ -97,36 +94,17 @@ async def _call(work: Work, visit_id: UUID, request: Request, model: type[B], pr
     key, visit = idempotency_key(request), str(visit_id)
     raw = await read_body(request, work.runtime.settings.digest_secret.get_secret_value())
     command = Command(key, raw.digest)  # a day is about many requests: their traces are in their cases
-    ledger = lifecycle.ledger(visit)
-    days = await days_of_visit(work.days, visit)
+    days = await days_of_visit(work.days, visit, whole=model is Rescheduling)
     for known in days:  # before anything else: a moved visit's calls are remembered in the day it left
-        if (answer := recall(cast(Document, known), command, ledger)) is not None:
+        if (answer := recall(cast(Document, known), command, lifecycle.ledger(visit))) is not None:
             return answer.response()
     day = lifecycle.current(days, visit)
     if day is None:
         raise not_found()
     transition = await prepare(validate(model, raw.value), day, visit)
-
-    def in_day(before: Any) -> tuple[Any, Answer]:
-        after = transition(before)
-        return after, Answer.of(200, lifecycle.answer(after, visit))
-
-    async with work.locks(day["_id"]):
-        answer = await execute(work.days, day["_id"], command, in_day, clock=work.runtime.clock, ledger=ledger)
-        crash_point("visit.after-day")
-        await _begin_spreading(work, day["_id"], visit)
+    answer = await work.day_calls.run(day["_id"], Call(visit, command, transition))
     work.runtime.written.set()
     return answer.response()
-
-
-async def _begin_spreading(work: Work, date: str, visit: str) -> None:
-    """The call is done and answered whatever happens here; the leader finishes what does not work now."""
-    try:
-        day = cast(Day | None, await work.days.get(date))
-        if day and visit in day.get("unspread", []):
-            await work.spreader.visit(day, visit)
-    except Exception as error:  # noqa: BLE001 - the day has it; the leader's next round counts what fails again
-        log.warning("not spread yet", extra={"visit_id": visit, "error": type(error).__name__})
 
 
 async def _current(work: Work, visit_id: str) -> Day:

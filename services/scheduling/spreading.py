@@ -5,8 +5,9 @@ once: `model.follow` is a no-op the second time.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import cast
 
@@ -54,23 +55,43 @@ class Spreader:
 
     async def visit(self, day: Day, visit_id: str) -> None:
         """All members of a visit follow it, then the day knows that they did."""
-        visit = day["visits"][visit_id]
-        known = cast(dict[str, Case], await self.cases.get_many(list(visit["members"])))
-        if visit["status"] == MOVED:
-            if not await self._move(day, visit_id, known):
-                return
-        elif visit["status"] not in NOT_STARTED:  # else it came back to this day: whoever was to follow it has left
+        await self.visits(day, [visit_id], fresh=False)
+
+    async def visits(self, day: Day, visit_ids: Sequence[str], *, fresh: bool = True) -> None:
+        """The same for several visits of a day: their members' cases are read and written once.
+
+        fresh: the day was read or written just now, so that it need not be read again.
+        """
+        done: dict[str, int] = {}
+        standing: list[str] = []
+        for visit_id in visit_ids:
+            visit = day["visits"][visit_id]
+            if visit["status"] == MOVED:
+                known = cast(dict[str, Case], await self.cases.get_many(list(visit["members"])))
+                if not await self._move(day, visit_id, known):
+                    continue
+                fresh = False  # the places that its members left are free by now
+            elif visit["status"] not in NOT_STARTED:  # else it came back to this day: whoever was to follow it has left
+                standing.append(visit_id)
+            done[visit_id] = visit["version"]
+        if standing:
+            await self._follow(day, standing)
+        if done:
+            known_days = {day["_id"]: day} if fresh else None
+            await fold(self.days, {day["_id"]: partial(_all_spread, done)}, clock=self.clock, known=known_days)
+
+    async def _follow(self, day: Day, visit_ids: Sequence[str]) -> None:
+        """The members of visits that stand in this day."""
+        ids = [request_id for visit_id in visit_ids for request_id in day["visits"][visit_id]["members"]]
+        known = cast(dict[str, Case], await self.cases.get_many(ids))
+        if any(wanted(case) for case in known.values()):
             await self.booker.hold_members(known.values(), day)
             # read again: a member held just now follows as it is now, not as it was before
-            known = cast(dict[str, Case], await self.cases.get_many(list(visit["members"])))
-            await self._follow(day, visit_id, known)
-        await fold(self.days, {day["_id"]: partial(_spread, visit_id, visit["version"])}, clock=self.clock)
-
-    async def _follow(self, day: Day, visit_id: str, known: Mapping[str, Case]) -> None:
-        seen = lifecycle.seen(day, visit_id)
-        await self._fold_first_then_rest(known, lambda case: model.follow(case, seen, self.clock.now()))
-        if seen.status in model.ENDED:
-            ENDED.labels(seen.status).inc()
+            known = cast(dict[str, Case], await self.cases.get_many(ids))
+        seen = [lifecycle.seen(day, visit_id) for visit_id in visit_ids]
+        await self._fold_first_then_rest(known, lambda case: _followed(case, seen, self.clock.now()))
+        for status in (s.status for s in seen if s.status in model.ENDED):
+            ENDED.labels(status).inc()
 
     async def _move(self, day: Day, visit_id: str, known: dict[str, Case]) -> bool:
         """Every member takes a place of its own in the visit's new day; for whom there is none, the planner finds another visit.
@@ -102,8 +123,17 @@ class Spreader:
             crash_point("visit.after-first-member")
 
 
-def _spread(visit_id: str, version: int, day: Day) -> Day:
-    return lifecycle.spread(day, visit_id, version)
+def _followed(case: Case, seen: Sequence[model.Seen], now: datetime) -> Case:
+    """The case after its visit; it is a member of one of them, or of several in turn."""
+    for one in seen:
+        case = model.follow(case, one, now)
+    return case
+
+
+def _all_spread(versions: Mapping[str, int], day: Day) -> Day:
+    for visit_id, version in versions.items():
+        day = lifecycle.spread(day, visit_id, version)
+    return day
 
 
 def _is_behind(case: Case, visit_id: str, visit: DayVisit) -> bool:

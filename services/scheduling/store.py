@@ -85,9 +85,10 @@ async def days_from(days: Collection, first: date, *, after: str = "", limit: in
     return cast(list[Day], found)
 
 
-async def days_of_visit(days: Collection, visit_id: str) -> list[Day]:
-    """The days that know a visit: one, or more once it was moved."""
-    return cast(list[Day], await days.find({"visit_ids": visit_id}))
+async def days_of_visit(days: Collection, visit_id: str, *, whole: bool = True) -> list[Day]:
+    """The days that know a visit: one, or more once it was moved. Not `whole`: without everything about other visits."""
+    fields = () if whole else ("version", f"visits.{visit_id}")
+    return cast(list[Day], await days.find({"visit_ids": visit_id}, fields=fields))
 
 
 async def unspread_days(days: Collection, *, after: str = "", limit: int = 50) -> list[Day]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from pelangi.chassis.locks import Locks
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Collection
 from services.scheduling.agenda import Review
 from services.scheduling.booking import Booker
+from services.scheduling.day_calls import DayCalls
 from services.scheduling.metrics import IN_REVIEW
 from services.scheduling.planning import Round
 from services.scheduling.reference import REFERENCE, read_reference
@@ -26,22 +26,23 @@ class Work:
     spreader: Spreader
     planner: Round
     sweeper: Sweeper
-    locks: Locks
+    day_calls: DayCalls
 
     @classmethod
     def of(cls, runtime: Runtime) -> "Work":
         days, reference = runtime.store.collection(DAYS), runtime.store.collection(REFERENCE)
         cases, clock = runtime.cases, runtime.clock
         booker = Booker(cases, days, clock)
+        spreader = Spreader(cases, days, reference, clock, booker)
         return cls(
             runtime=runtime,
             days=days,
             reference=reference,
             booker=booker,
-            spreader=Spreader(cases, days, reference, clock, booker),
+            spreader=spreader,
             planner=Round(cases, days, reference, clock, runtime.written, booker),
             sweeper=Sweeper(cases, days, clock),
-            locks=Locks(),
+            day_calls=DayCalls(spreader),
         )
 
     async def finish(self) -> None:

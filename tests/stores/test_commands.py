@@ -230,12 +230,27 @@ async def test_calls_on_scheduling(serve: Serve) -> None:
         here.commands()
         key = str(uuid4())
         await post(http, f"/v1/visits/{visit}/depart", {}, key=key)
-        call, follows = ["find", "find", "update"], ["find", "find", "find", "update", "find", "update"]
+        call, follows = ["find", "find", "update"], ["find", "update", "update"]
         assert here.commands() == call + follows
         await post(http, f"/v1/visits/{visit}/depart", {}, key=key)
         assert here.commands() == ["find"], "a repeated one"
         assert (await http.get(f"/v1/visits/{visit}")).status_code == 200
         assert here.commands() == ["find", "find"]
+
+
+async def test_calls_on_visits_of_one_day_share_commands(serve: Serve) -> None:
+    """Each finds its day; one is written at once, and all that came meanwhile together."""
+    async with serve("scheduling", clock=scheduling.FixedClock()) as here, http_of(here) as http:
+        await here.cases.insert_many([scheduling.fold_facts(scheduling.details(n)).document() for n in range(12)])
+        await Work.of(here.runtime).planner()
+        cases = [await here.cases.get(scheduling.request_id(n)) for n in range(12)]
+        visits = [case["visits"][0] for case in cases]
+        assert len({visit["date"] for visit in visits}) == 1
+        here.commands()
+        await asyncio.gather(*(post(http, f"/v1/visits/{v['visit_id']}/depart", {}) for v in visits))
+        assert len(here.commands()) <= 12 + 4 * 7
+        after = await here.cases.get_many([case["_id"] for case in cases])
+        assert {case["visits"][0]["status"] for case in after.values()} == {"EN_ROUTE"}
 
 
 async def test_the_planner_and_its_neighbours(serve: Serve) -> None:

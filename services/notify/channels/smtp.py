@@ -15,6 +15,8 @@ from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPResponseException
 from services.notify.channels import Accepted, CannotAskNow, Message, Reject, Result, Retry, Unknown
 
 MAIL_DOMAIN = "pelangi.invalid"
+KEPT = 20
+"""Connections kept for the next mails: to open one costs more than a mail."""
 
 
 def mail_id(message_id: str) -> str:
@@ -38,6 +40,7 @@ class SmtpChannel:
     ask_s: float = 2.0
     second_look_s: float = 1.0
     _http: httpx.AsyncClient | None = field(default=None, repr=False)
+    _kept: list[SMTP] = field(default_factory=list, repr=False)
 
     async def send(self, message: Message, idempotency_key: str) -> Result:
         """Hand over one mail. Until DATA nothing can have arrived; from then on only an answer tells."""
@@ -45,16 +48,16 @@ class SmtpChannel:
             raw = self._mail(message, idempotency_key)
         except ValueError:  # UnicodeError is one, too
             return Reject("ADDRESS")
-        client = SMTP(hostname=self.host, port=self.port, timeout=self.step_s)
-        try:
-            early = await self._open(client, message.address)
-            if early is not None:
-                return early
-            if time.monotonic() > message.not_after:
-                return Retry(0, "LATE")
-            return await self._data(client, raw, idempotency_key)
-        finally:
+        client, early = await self._willing(message.address)
+        if early is not None:
             await _leave(client)
+            return early
+        result: Result = Unknown("DROPPED")
+        try:
+            result = Retry(0, "LATE") if time.monotonic() > message.not_after else await self._data(client, raw, idempotency_key)
+        finally:
+            await self._keep_or_leave(client, result)
+        return result
 
     async def find(self, idempotency_key: str) -> bool | None:
         """Whether the mailbox has it."""
@@ -66,9 +69,35 @@ class SmtpChannel:
         return await self._is_there(idempotency_key)
 
     async def close(self) -> None:
-        """Close what `find` keeps open."""
+        """Close what is kept open."""
+        while self._kept:
+            await _leave(self._kept.pop())
         if self._http:
             await self._http.aclose()
+
+    async def _willing(self, address: str) -> tuple[SMTP, Result | None]:
+        """A connection whose server waits for DATA to this address; or the one that says why not.
+
+        A kept one that is not willing is replaced: whatever it says, the server may only be tired of it.
+        """
+        while self._kept:
+            client = self._kept.pop()
+            if client.is_connected and await self._open(client, address) is None:
+                return client, None
+            client.close()
+        client = SMTP(hostname=self.host, port=self.port, timeout=self.step_s)
+        try:
+            return client, await self._open(client, address)
+        except BaseException:
+            client.close()
+            raise
+
+    async def _keep_or_leave(self, client: SMTP, result: Result) -> None:
+        """A connection is used again after a mail that went through, and after nothing else."""
+        if isinstance(result, Accepted) and client.is_connected and len(self._kept) < KEPT:
+            self._kept.append(client)
+        else:
+            await _leave(client)
 
     def _mail(self, message: Message, idempotency_key: str) -> bytes:
         mail = EmailMessage()
@@ -86,7 +115,8 @@ class SmtpChannel:
     async def _open(self, client: SMTP, address: str) -> Result | None:
         """Everything before DATA; None where the server is willing."""
         try:
-            await client.connect()
+            if not client.is_connected:
+                await client.connect()
             await client.mail(self.sender)
             await client.rcpt(address)
         except SMTPResponseException as error:

@@ -30,6 +30,7 @@ class Server:
     keep: bool = True
     mails: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Any] = field(default_factory=list)
+    transports: list[asyncio.Transport] = field(default_factory=list)
 
     async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if self.at_rcpt.startswith("250"):
@@ -37,6 +38,7 @@ class Server:
         return self.at_rcpt
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
+        self.transports.append(cast(asyncio.Transport, server.transport))
         if self.keep:
             self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
             self.envelopes.append(envelope)
@@ -61,7 +63,10 @@ async def serving(handler: Any) -> AsyncIterator[int]:
 async def send(port: int, *, step_s: float = 2, address: str = "orang@contoh.invalid", late: bool = False) -> Result:
     channel = SmtpChannel("127.0.0.1", port, "pelangi@pelangi.invalid", step_s=step_s)
     not_after = time.monotonic() + (-1 if late else 5)
-    return await channel.send(Message(address, "Jadwal kunjungan", TEXT, not_after), KEY)
+    try:
+        return await channel.send(Message(address, "Jadwal kunjungan", TEXT, not_after), KEY)
+    finally:
+        await channel.close()
 
 
 async def test_a_mail_arrives_whole_under_its_own_id() -> None:
@@ -76,6 +81,23 @@ async def test_a_mail_arrives_whole_under_its_own_id() -> None:
     assert mail.get_content().replace("\r\n", "\n") == TEXT
     assert server.envelopes[0].rcpt_tos == ["orang@contoh.invalid"]
     assert server.envelopes[0].mail_from == "pelangi@pelangi.invalid"
+
+
+async def test_one_connection_takes_many_mails_until_the_server_is_tired_of_it() -> None:
+    server = Server()
+    async with serving(server) as port:
+        channel = SmtpChannel("127.0.0.1", port, "pelangi@pelangi.invalid")
+        message = Message("orang@contoh.invalid", "Jadwal kunjungan", TEXT, time.monotonic() + 60)
+        for number in range(3):
+            assert isinstance(await channel.send(message, f"{number}"), Accepted)
+        assert len(set(map(id, server.transports))) == 1
+        server.transports[-1].abort()
+        assert isinstance(await channel.send(message, "3"), Accepted)
+        assert len(set(map(id, server.transports))) == 2
+        server.at_rcpt = "451 tired"
+        assert await channel.send(message, "4") == Retry(0, "SMTP_4XX")
+        await channel.close()
+    assert [mail["Message-ID"] for mail in server.mails] == [f"<{n}@pelangi.invalid>" for n in range(4)]
 
 
 @pytest.mark.parametrize(
