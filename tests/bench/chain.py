@@ -96,7 +96,9 @@ def _figures(tried: list[Run], long: list[Run]) -> Iterator[Figure]:
         yield from _of_run(run)
     for rate in GOALS:
         if all(run.rate != rate for run in long):
-            yield Figure(f"{rate} requests/s for five minutes", 0, "s", f"= {LONG_S:.0f}", False, "not run: a lower rate is the limit")
+            yield Figure(
+                f"{rate} requests/s for five minutes", 0, "s", f"= {LONG_S:.0f}", False, "not run: a lower rate is the limit"
+            )
 
 
 def _of_run(run: Run) -> Iterator[Figure]:
@@ -124,7 +126,9 @@ def _run(folder: Path, rate: float, seconds: float, say: Say) -> Run:
         run = uvloop.run(_measured(stack, folder, rate, seconds))
     accepted, closed = percentile(run.accepted, 0.5), percentile(run.closed, 0.5)
     last = run.backlog[-1][1] if run.backlog else 0
-    text = f"growth {run.growth:+.1f}/s, backlog {last}, p50 accepted {accepted:.2f} s, closed {closed:.2f} s, refused {run.refused}"
+    text = (
+        f"growth {run.growth:+.1f}/s, backlog {last}, p50 accepted {accepted:.2f} s, closed {closed:.2f} s, refused {run.refused}"
+    )
     say(f"{rate:g}/s for {run.seconds:.0f} s: {'sustained' if run.sustained else 'NOT sustained'}; {text}. {_causes(run)}")
     return run
 
@@ -206,7 +210,7 @@ def _times(mails: Mails, filed: dict[str, float], purpose: str) -> list[float]:
 async def _end(city: City, mails: Mails, limit: float) -> None:
     """Wait for those under way."""
     deadline = time.monotonic() + limit
-    while time.monotonic() < deadline and _open(city, mails):
+    while time.monotonic() < deadline and _open(city, mails):  # noqa: ASYNC110 - looks into a file of another process
         await asyncio.sleep(0.5)
 
 
