@@ -86,11 +86,12 @@ def _following(visit_id: str, visit: Json, member: Json, known: dict[str, Json])
     mine = known.get(visit_id)
     if mine is None:
         return "its case knows no such visit"
-    if member.get("gone"):
-        return ""
+    ended = visit["status"] in _ENDED
+    if member.get("gone") or (ended and mine["status"] == VisitStatus.CANCELLED):
+        return ""  # its request was closed after the team had set out, or just before its case followed the end
     if {i["item_id"] for i in member["items"]} != {i["item_id"] for i in mine.get("items", [])}:
         return "other items"
-    if visit["status"] in _ENDED - {str(VisitOutcome.FAILED)}:  # the outcome of a shared visit is each request's own
+    if ended and visit["status"] != VisitOutcome.FAILED:  # the outcome of a shared visit is each request's own
         return "" if mine["status"] in {VisitOutcome.DONE, VisitOutcome.PARTIAL} else f"{visit['status']}, case {mine['status']}"
     return "" if mine["status"] == visit["status"] else f"{visit['status']}, case {mine['status']}"
 

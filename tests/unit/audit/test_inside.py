@@ -10,7 +10,7 @@ from pelangi.audit.history import History
 from pelangi.audit.sealed import DeadLetter
 from pelangi.contracts import topics
 from tests.unit.audit import inside, stories
-from tests.unit.audit.breaks_inside import INSIDE
+from tests.unit.audit.breaks_inside import INSIDE, case
 from tests.unit.audit.test_checks import BREAKS, codes
 
 
@@ -33,8 +33,8 @@ def test_no_finding_inside_holds_more_than_ids_and_codes(name: str) -> None:
     secret = "Siti Rahayu"
     history = deepcopy(inside.whole())
     for cases in history.cases.values():
-        for case in cases.values():
-            case["name"] = secret
+        for one in cases.values():
+            one["name"] = secret
     assert not any(secret in finding.detail for finding in check(INSIDE[name](history)))
 
 
@@ -61,6 +61,13 @@ def test_history_of_days_is_no_finding() -> None:
     ended = [day for day in history.shared.days if day["_id"] != "2026-12-10"]
     assert all(day["bookings"] for day in ended)
     assert codes(history) == set()
+
+
+def test_who_was_closed_while_the_team_was_there_is_no_finding_in_the_day() -> None:
+    broken = case("scheduling", lambda c: c["visits"][0].update(status="CANCELLED", items=[]))
+    assert "member-differs" not in codes(broken(inside.whole()))
+    unended = case("scheduling", lambda c: c["visits"][0].update(status="CANCELLED"), inside.NEIGHBOUR)
+    assert "member-differs" in codes(unended(inside.whole()))
 
 
 def test_what_others_wrote_badly_is_a_dead_letter_by_right() -> None:
