@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,19 +50,20 @@ class Outcome:
         assert self.result.requests
 
 
-def run(folder: Path, fault: str, load: Loading, *, seed: int, every_s: float) -> Outcome:
-    """Two replicas of each service; a victim about every `every_s` seconds until the load is done."""
+def run(folder: Path, fault: str, load: Loading, *, seed: int, every_s: float, most: int = 1_000_000) -> Outcome:
+    """Two replicas of each service; a victim about every `every_s` seconds until the load is done, `most` in all."""
 
     async def act(stack: PrivateStack) -> Outcome:
         say = teller()
         say(f"{fault}, seed {seed}, a victim about every {every_s:g} s")
-        killer, began, before = Killer(stack, seed, every_s, say), time.monotonic(), _lives_of(stack)
+        killer, began, before = Killer(stack, seed, every_s, say, most), time.monotonic(), _lives_of(stack)
         killing = asyncio.create_task(killer.run())
         try:
             accepted, problems = await load(stack)
         finally:
             killing.cancel()
-            await asyncio.gather(killing, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await killing
         rate = len(accepted) / (time.monotonic() - began)
         say(f"{rate:.1f} each second; {killer.kills.total()} kills, {killer.pauses.total()} pauses")
         outcome = await checked(stack, Result(fault, killer.kills.total(), len(accepted), seed=seed), accepted, problems)

@@ -22,15 +22,19 @@ PAUSE_SHARE = 0.15
 PAUSES_S = (1.0, 14.0)
 """Some are longer than a lease (5 s) and a consumer's session (10 s), so that others take over meanwhile."""
 
+MOST_AWAY = 4
+"""So many programs may be away at once: on a slow machine nothing would ever come back otherwise."""
+
 
 @dataclass
 class Killer:
-    """Kills and pauses processes of a stack until told to stop. kills, pauses: how many of each program."""
+    """Kills and pauses processes of a stack until told to stop. kills, pauses: how many of each program. most: no more kills."""
 
     stack: PrivateStack
     seed: int
     every_s: float
     say: Callable[[str], None]
+    most: int = 1_000_000
     kills: Counter[str] = field(default_factory=Counter)
     pauses: Counter[str] = field(default_factory=Counter)
 
@@ -39,11 +43,13 @@ class Killer:
         self._paused: set[int] = set()
 
     async def run(self) -> None:
-        """Until cancelled; whoever is paused then goes on."""
+        """Until cancelled, or until there were enough; whoever is paused then goes on."""
         sleepers: set[asyncio.Task[None]] = set()
         try:
-            while True:
+            while self.kills.total() < self.most:
                 await asyncio.sleep(self._rng.expovariate(1 / self.every_s))
+                if self._away() >= MOST_AWAY:
+                    continue
                 victim = self._rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
                 if self._rng.random() < PAUSE_SHARE:
                     sleepers.add(asyncio.create_task(self._pause(victim, self._rng.uniform(*PAUSES_S))))
@@ -54,6 +60,9 @@ class Killer:
             for sleeper in sleepers:
                 sleeper.cancel()
             await asyncio.gather(*sleepers, return_exceptions=True)
+
+    def _away(self) -> int:
+        return sum(program["state"] != "ready" for program in self.stack.state()["programs"].values()) + len(self._paused)
 
     def kill(self, program: str) -> None:
         """End it at once; while it is starting too."""
