@@ -7,7 +7,7 @@ stamped here, one version per transition, because the version is the sequence th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Required, TypedDict, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Required, TypedDict, TypeVar, cast
 
 from pelangi.chassis.ids import is_traceparent, new_traceparent
 from pelangi.chassis.sabotage import sabotaged
@@ -53,8 +53,7 @@ class Emission:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[P_co]):
+class Fact(NamedTuple, Generic[P_co]):
     """One incoming event. `data` is None for a tombstone: the person was erased."""
 
     type: str
@@ -101,11 +100,11 @@ def _with(case: C, emission: Emission) -> C:
 
 def apply_fact(case: C, fact: Fact[Any], handler: Handler[C], now: datetime) -> C:
     """The case after the fact; the same object where the fact, or a later one of its kind, is applied already."""
-    applied = cast(BaseCase, case).get("applied", {})
-    if applied.get(fact.slot, -1) >= fact.sequence:
+    applied, slot = cast(BaseCase, case).get("applied", {}), fact.slot
+    if applied.get(slot, -1) >= fact.sequence:
         return case
     after = handler(case, fact, now)
-    return cast(C, {**after, "applied": {**applied, fact.slot: fact.sequence}})
+    return cast(C, {**after, "applied": {**applied, slot: fact.sequence}})
 
 
 @dataclass(slots=True)

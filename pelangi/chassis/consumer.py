@@ -7,13 +7,15 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from pelangi.chassis.case import BaseCase, Change, Fact, Handler, apply_fact, stub
 from pelangi.chassis.clock import Clock
-from pelangi.chassis.crash import crash_point
+from pelangi.chassis.crash import armed, crash_point
 from pelangi.chassis.decode import Broken, Decoder, Record
 from pelangi.chassis.logs import without_text
 from pelangi.chassis.metrics import BATCH_SECONDS, BATCH_SIZE, COLLISIONS, EVENT_AGE, RECORDS, RETRIES
@@ -25,6 +27,10 @@ log = logging.getLogger(__name__)
 SetAside = Callable[[Record, Broken], Awaitable[None]]
 """Acknowledged sending of a dead letter."""
 
+Todo = dict[str, list[tuple[Fact[Any], Record]]]
+"""Facts by request, in order, each with the record that it came in."""
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 MAX_SAME_EXCEPTIONS = 20
 MAX_ROUNDS = 20
 """Lost races of one batch before it backs off: well inside `max_poll_interval`."""
@@ -41,7 +47,10 @@ class HandlerBug(RuntimeError):
 
 @dataclass(slots=True)
 class Consumer:
-    """Folds batches of records into cases. `handlers`: one for every topic it reads."""
+    """Folds batches of records into cases. `handlers`: one for every topic it reads.
+
+    before_write: called when a batch is about to be written; the processor is free while the store works.
+    """
 
     cases: Collection
     decoder: Decoder
@@ -51,6 +60,7 @@ class Consumer:
     written: Signal
     busy_since: float | None = None
     failing: str = ""
+    before_write: Callable[[], None] = lambda: None
     _backoff: float = FIRST_BACKOFF_S
     _raised: dict[str, dict[str, set[tuple[int, int]]]] = field(default_factory=dict)
     _rng: random.Random = field(default_factory=random.Random)
@@ -75,30 +85,36 @@ class Consumer:
             BATCH_SECONDS.observe(time.monotonic() - started)
 
     async def _handle(self, records: Sequence[Record]) -> None:
-        todo: dict[str, list[tuple[Fact[Any], Record]]] = {}
-        broken: list[tuple[Record, Broken]] = []
-        wall = self.clock.wall()
-        for record in records:
-            try:
-                fact, attributes = self.decoder(record)
-            except Broken as why:
-                broken.append((record, why))
-                continue
-            if attributes and attributes.time:
-                EVENT_AGE.labels(record.topic).observe(max((wall - attributes.time).total_seconds(), 0))
-            todo.setdefault(fact.request_id, []).append((fact, record))
+        todo, broken = self._decode(records)
         broken += await self._fold(todo)
         crash_point("consumer.after-write")
         for record, reason in broken:
             await self.set_aside(record, reason)
             RECORDS.labels(record.topic, "dead-letter").inc()
         crash_point("consumer.after-dead-letters")
-        for facts in todo.values():
-            for fact, _ in facts:
-                RECORDS.labels(fact.type, "ok").inc()
+        for topic, count in Counter(fact.type for facts in todo.values() for fact, _ in facts).items():
+            RECORDS.labels(topic, "ok").inc(count)
         self.written.set()
 
-    async def _fold(self, todo: dict[str, list[tuple[Fact[Any], Record]]]) -> list[tuple[Record, Broken]]:
+    def _decode(self, records: Sequence[Record]) -> tuple[Todo, list[tuple[Record, Broken]]]:
+        """The facts by request, in order, and the records that are none."""
+        todo: Todo = {}
+        broken: list[tuple[Record, Broken]] = []
+        oldest: dict[str, datetime] = {}
+        for record in records:
+            try:
+                fact, attributes = self.decoder(record)
+            except Broken as why:
+                broken.append((record, why))
+                continue
+            todo.setdefault(fact.request_id, []).append((fact, record))
+            if attributes and attributes.time and attributes.time < oldest.get(fact.type, _LATEST):
+                oldest[fact.type] = attributes.time
+        for topic, time_ in oldest.items():
+            EVENT_AGE.labels(topic).observe(max((self.clock.wall() - time_).total_seconds(), 0))
+        return todo, broken
+
+    async def _fold(self, todo: Todo) -> list[tuple[Record, Broken]]:
         """Read, fold, write; what lost a race is read and folded again until nothing is left to write."""
         careful = False
         for _ in range(MAX_ROUNDS):
@@ -162,9 +178,13 @@ class Consumer:
         new = [c.document() for c in changes if c.before is None]
         updates = [c.update() for c in changes if c.before is not None]
         clean = True
+        self.before_write()
         if new:
             clean = await self.cases.insert_many(new)
             crash_point("consumer.half-written")
         if updates:
+            if armed("consumer.half-updated"):  # every other one, and then the end: what a crash in mid-bulk leaves
+                await self.cases.update_many_guarded(updates[::2])
+                crash_point("consumer.half-updated")
             clean = await self.cases.update_many_guarded(updates) and clean
         return clean

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 from pelangi.chassis.case import Fact
 from pelangi.contracts.encryption import BrokenToken, UnknownKey
 from pelangi.contracts.envelope import Attributes, EnvelopeError, from_headers
-from pelangi.contracts.events import Data, aggregate_id, decode
-from pelangi.contracts.topics import BY_NAME, REQUEST_DETAILS, VISIT_DETAILS
+from pelangi.contracts.events import aggregate_id, decode
+from pelangi.contracts.topics import REQUEST_DETAILS, TOPICS, VISIT_DETAILS
 
 SNAPSHOTS = frozenset({REQUEST_DETAILS, VISIT_DETAILS})
+_BY_REQUEST = frozenset(topic.name for topic in TOPICS if topic.aggregate == "request_id")
+"""Topics whose records are about the request itself; all others name it beside what they are about."""
 
 RecordDecoder = Callable[["Record"], Fact[Any]]
 """Decodes the records of a topic that has no envelope; raises Broken where a record cannot become a fact."""
@@ -76,7 +78,8 @@ class Decoder:
             return Fact(record.topic, request_id, request_id, attributes.sequence, attributes.traceparent, None), attributes
         try:
             data = decode(record.topic, record.value)
-            if _request_of(record.topic, data) != request_id:
+            aggregate = aggregate_id(record.topic, data)
+            if (aggregate if record.topic in _BY_REQUEST else getattr(data, "request_id", "")) != request_id:
                 raise Broken("key", "KeyMismatch", request_id)
             opener = self.openers.get(record.topic)
             payload = opener(data) if opener else data
@@ -84,12 +87,4 @@ class Decoder:
             raise Broken("schema", type(error).__name__, request_id) from None
         except BrokenToken as error:
             raise Broken("encryption", type(error).__name__, request_id) from None
-        aggregate = aggregate_id(record.topic, data)
         return Fact(record.topic, request_id, aggregate, attributes.sequence, attributes.traceparent, payload), attributes
-
-
-def _request_of(topic: str, data: Data) -> str:
-    """The request a record is about, as its data say."""
-    if BY_NAME[topic].aggregate == "request_id":
-        return aggregate_id(topic, data)
-    return str(getattr(data, "request_id", ""))

@@ -5,6 +5,7 @@ handler runs, so that one bad record would lose its whole batch. See ADR 0004 fo
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from pelangi.chassis import kafka
 from pelangi.chassis.decode import Record
 from pelangi.chassis.metrics import COMMITS, LAG, REBALANCES
+from pelangi.chassis.read_ahead import ReadAhead
 from pelangi.chassis.settings import ServiceSettings
 from pelangi.contracts.topics import written_by
 
@@ -24,13 +26,20 @@ POLL_LIMIT_S = 15.0
 
 
 class _Message(KafkaAckableMessage):
-    """A batch; counts the commits that Kafka acknowledged."""
+    """A batch. FastStream's own commits wherever reading has got to, which may be a batch further."""
+
+    ahead: ReadAhead
 
     async def ack(self) -> None:
-        committed_before = self.committed
-        await super().ack()
-        if not committed_before:
+        if not self.committed:
+            await self.ahead.commit()
             COMMITS.inc()
+        await super(KafkaAckableMessage, self).ack()
+
+    async def nack(self) -> None:
+        if not self.committed:
+            await self.ahead.put_back()
+        await super().nack()
 
 
 class _Rebalances(ConsumerRebalanceListener):
@@ -59,21 +68,21 @@ class Subscriber:
             decoder=self._decode,
         )
         self._subscriber(self._consume)
-        self._polled_at = 0.0
-        self._watch_polls()
+        self._polled_at = self._started_at = -math.inf
+        self._ahead = ReadAhead(self._subscriber.get_msg)
+        self._subscriber.get_msg = self._read
         for topic in written_by(settings.name):
             self.broker.publisher(topic)
 
-    def _watch_polls(self) -> None:
+    async def _read(self, consumer: Any) -> Any:
         """FastStream polls a dead consumer, or one without rights, for ever and in silence: note each poll that worked."""
-        get_msg = self._subscriber.get_msg
+        records = await self._ahead.read(consumer)
+        self._polled_at = time.monotonic()
+        return records
 
-        async def watched(consumer: Any) -> Any:
-            records = await get_msg(consumer)
-            self._polled_at = time.monotonic()
-            return records
-
-        self._subscriber.get_msg = watched
+    def read_ahead(self) -> None:
+        """The batch in hand is about to be written: read the next one meanwhile, if there is a backlog."""
+        self._ahead.begin(kafka.BATCH_RECORDS)
 
     @property
     def dead(self) -> bool:
@@ -86,18 +95,23 @@ class Subscriber:
         """Whether records were asked for and got an answer lately. A batch in hand is not: ask `Consumer.busy_since`."""
         return time.monotonic() - self._polled_at < within_s
 
+    def idle_s(self) -> float:
+        """Seconds since records were asked for, or since the start where they never were. A batch in hand is not idle either."""
+        return time.monotonic() - max(self._polled_at, self._started_at)
+
     async def start(self) -> None:
         """Join the group. Raises a KafkaError while Kafka is away; may be called again then."""
         try:
             await self.broker.start()
-            self._polled_at = time.monotonic()
+            self._started_at = time.monotonic()
         except BaseException:
-            await self.broker.stop()
+            await self.stop()
             raise
 
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group."""
         await self.broker.stop()
+        await self._ahead.forget()
 
     async def reachable(self, timeout_s: float = 2.0) -> bool:
         """Whether Kafka answers this consumer now."""
@@ -125,13 +139,15 @@ class Subscriber:
         await self._handle(records)
 
     async def _parse(self, message: tuple[Any, ...]) -> _Message:
-        return _Message(
+        parsed = _Message(
             raw_message=message,
             body=message,
             headers={},
             message_id=f"{message[0].offset}-{message[-1].offset}",
             consumer=self._subscriber.consumer,
         )
+        parsed.ahead = self._ahead
+        return parsed
 
     async def _decode(self, message: _Message) -> Any:
         return message.raw_message

@@ -265,16 +265,17 @@ MODELS: dict[str, type[Data]] = {
 }
 """The model of each event type. `request-submitted.v1` has none: its value is a bare JWE of a request body."""
 
+_VALIDATORS = {type_: model.__pydantic_validator__ for type_, model in MODELS.items()}
+
 TYPE_OF: dict[type[Data], str] = {model: type_ for type_, model in MODELS.items()}
 
 
 def aggregate_id(type_: str, data: Data) -> str:
     """What a record is about beside its request: its visit, document or item, else the request (CONTRACTS.md §2)."""
-    field = topics.BY_NAME[type_].aggregate
     if type_ == topics.REQUEST_DETAILS:
         assert isinstance(data, RequestDetails)
         return data.request.request_id
-    return str(getattr(data, field))
+    return str(getattr(data, topics.BY_NAME[type_].aggregate))
 
 
 def encode(type_: str, data: Data) -> bytes:
@@ -293,4 +294,5 @@ def decode(type_: str, raw: bytes) -> Data:
 
     Raises pydantic.ValidationError; show its error types and locations only, its text holds the input.
     """
-    return MODELS[type_].model_validate_json(raw, extra="ignore", context=_READER)
+    decoded: Data = _VALIDATORS[type_].validate_json(raw, extra="ignore", context=_READER)
+    return decoded

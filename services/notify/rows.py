@@ -6,7 +6,9 @@ The key says what is told (purpose, what about, revision, whom by default); the 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Required, TypedDict
-from uuid import UUID, uuid5
+from uuid import UUID
+
+from pelangi.contracts.envelope import uuid5_text
 
 PENDING, CLAIMED, SENT, EXPIRED, UNKNOWN, FAILED = "PENDING", "CLAIMED", "SENT", "EXPIRED", "UNKNOWN", "FAILED"
 OPEN_STATES = frozenset({PENDING, CLAIMED, UNKNOWN})
@@ -69,7 +71,7 @@ def new_row(
         "purpose": purpose,
         "audience": audience,
         "state": PENDING,
-        "message_id": str(uuid5(MESSAGE_NAMESPACE, f"{request_id}|{key}")),
+        "message_id": uuid5_text(MESSAGE_NAMESPACE, f"{request_id}|{key}"),
     }
     if visit_id:
         row["visit_id"] = visit_id

@@ -72,15 +72,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "known means that the case exists",
         "pelangi/chassis/case.py",
-        "if applied.get(fact.slot, -1) >= fact.sequence:",
+        "if applied.get(slot, -1) >= fact.sequence:",
         'if cast(BaseCase, case)["version"]:',
         "tests/unit/chassis/test_consumer.py",
     ),
     Mutant(
         "an older fact is applied",
         "pelangi/chassis/case.py",
-        "if applied.get(fact.slot, -1) >= fact.sequence:",
-        "if applied.get(fact.slot, -1) == fact.sequence:",
+        "if applied.get(slot, -1) >= fact.sequence:",
+        "if applied.get(slot, -1) == fact.sequence:",
         "tests/unit/chassis/test_case.py",
     ),
     # the store

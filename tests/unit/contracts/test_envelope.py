@@ -4,10 +4,20 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
 
 import pytest
 
-from pelangi.contracts.envelope import EVENT_NAMESPACE, Envelope, EnvelopeError, event_id, from_headers, rfc3339, to_headers
+from pelangi.contracts.envelope import (
+    EVENT_NAMESPACE,
+    Envelope,
+    EnvelopeError,
+    event_id,
+    from_headers,
+    rfc3339,
+    to_headers,
+    uuid5_text,
+)
 from pelangi.contracts.topics import BY_NAME
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "event_ids.json").read_text(encoding="utf-8"))
@@ -114,3 +124,8 @@ def test_a_time_without_offset_is_unreadable() -> None:
 
 def test_times_are_utc_with_milliseconds() -> None:
     assert rfc3339(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("name", ["", "a", "request-created.v1|é|🙂|1", *(f"x|{n}" for n in range(200))])
+def test_ids_by_hand_are_those_of_the_library(name: str) -> None:
+    assert uuid5_text(EVENT_NAMESPACE, name) == str(uuid5(EVENT_NAMESPACE, name))
