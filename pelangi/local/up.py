@@ -21,7 +21,7 @@ from pelangi.local.kafka import ADMIN, Kafka, is_fetched
 from pelangi.local.kafka_cluster import MIN_ISR, REPLICATION, Address, KafkaCluster
 from pelangi.local.mailbox import Mailbox
 from pelangi.local.process import PROJECT, Command, http_ok
-from pelangi.local.supervisor import STATE_FILE, Program, Stage, Supervisor
+from pelangi.local.supervisor import BACKOFF_SECONDS, STATE_FILE, Program, Stage, Supervisor
 
 PORTS: Mapping[str, int] = {
     "portal": 8000,
@@ -81,7 +81,10 @@ async def up(settings: UpSettings | None = None) -> int:
     chosen = settings or UpSettings()
     console = Console()
     run = Plan(chosen, console)
-    return await Supervisor(run.stages(), chosen.folder, console, on_ready=lambda s: console("up", run.welcome(s))).run()
+    shortest, longest = BACKOFF_SECONDS
+    backoff = (shortest, float(os.environ.get("PELANGI_RESTART_MAX_S") or longest))  # fault tests do not wait long
+    supervisor = Supervisor(run.stages(), chosen.folder, console, backoff, on_ready=lambda s: console("up", run.welcome(s)))
+    return await supervisor.run()
 
 
 def brokers_of(settings: UpSettings) -> Kafka | KafkaCluster:

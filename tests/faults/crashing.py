@@ -60,7 +60,8 @@ class Points:
     @property
     def env(self) -> dict[str, str]:
         """For the whole stack: each service reads its own setting."""
-        return {f"{service.upper()}_CRASH_POINT": f"@{path}" for service, path in self._files.items()}
+        lists = {f"{service.upper()}_CRASH_POINT": f"@{path}" for service, path in self._files.items()}
+        return {**lists, "PELANGI_RESTART_MAX_S": "1"}  # as many crashes in a row are no reason to wait ever longer here
 
     def left(self) -> dict[str, list[str]]:
         """The points that nobody came to yet."""

@@ -30,7 +30,7 @@ SHORT = {
     "notify": ["send.after-claim"],
 }
 """One or two of each, for the rest is tried on single services: test_consumer_crashes, test_relay_fencing."""
-LAP_S = 600.0
+LAP_S = 900.0
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_the_database_dies_in_the_middle_of_a_bulk(kafka: Any, database: Any, in
         produce(kafka, "scheduling", [scheduled(i).but(partition=turn) for i in ids])
         wait_for(lambda: stopped(intake), what="the point was not reached")
         intake.resume()
-        time.sleep((5, 15, 30, 60)[turn % 4] / 1000)  # the batch takes longer to write
+        time.sleep((2, 10, 30, 60)[turn % 4] / 1000)  # the batch takes longer to write
         database.kill()
         intake.pause()
         database.start()
