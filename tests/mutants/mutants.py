@@ -34,6 +34,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "tests/unit/chassis/test_case.py",
     ),
     Mutant(
+        "no $min on pending_since, seen from outside",
+        "pelangi/chassis/case.py",
+        'update["$min"] = {"pending_since": self.envelopes[0]["time"]}',
+        "pass",
+        "tests/properties/test_machine.py",
+    ),
+    Mutant(
         "one version for all transitions of a write",
         "pelangi/chassis/case.py",
         'version = self.after["version"] + 1',

@@ -180,10 +180,13 @@ class Machine(RuleBasedStateMachine):
         lease = self.world.stores[service].collection("lease").documents.get("leader")
         for (name, _), process in self.world.processes.items():
             if lease and name == service and process.running.lease.holder == lease["holder"]:
-                if not process.dead and not process.paused:
-                    process.pause()
-                    self._pass(9)
-                    process.resume()
+                self._stand_still(process)
+
+    def _stand_still(self, process: Process) -> None:
+        if not process.dead and not process.paused:
+            process.pause()
+            self._pass(9)
+            process.resume()
 
     @rule(where=place)
     def resume(self, where: tuple[str, int]) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, cast
 from uuid import UUID
 
@@ -135,7 +136,7 @@ def no_team_is_in_two_places(world: World) -> None:
     for day in world.days().values():
         for team in {v["team_id"] for v in day.get("visits", {}).values()}:
             spans = occupied(day, team)
-            assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)), (day["_id"], team, spans)
+            assert all(a[1] <= b[0] for a, b in pairwise(spans)), (day["_id"], team, spans)
         for visit_id, visit in day.get("visits", {}).items():
             assert visit["status"] in VACATED or used_minutes(day, visit_id) <= visit["end"] - visit["start"], (
                 day["_id"],

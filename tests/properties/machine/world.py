@@ -39,8 +39,7 @@ TIMED = (consumer, leader, relay, running, sending, planning, sweeper, gauges)
 def services() -> dict[str, Service]:
     """The four services as they are, except that mails go to a mailbox of ours."""
     notify = replace(notify_app.make(), timers=_notify_timers)
-    made = {"intake": intake_app.make(), "scheduling": scheduling_app.make(), "issuance": issuance_app.make(), "notify": notify}
-    return made
+    return {"intake": intake_app.make(), "scheduling": scheduling_app.make(), "issuance": issuance_app.make(), "notify": notify}
 
 
 def _notify_timers(runtime: Any) -> Sequence[Timer]:
@@ -156,9 +155,15 @@ def made() -> Iterator[None]:
         (crash, "sys", SimpleNamespace(stderr=quiet)),
         (ids, "uuid4", lambda: _NOW.world.uuid(4)),
         (ids, "uuid7", lambda: _NOW.world.uuid(7)),
-        (draws, "secrets", SimpleNamespace(randbelow=lambda n: _NOW.world.rng.randrange(n))),
+        (
+            draws,
+            "secrets",
+            SimpleNamespace(
+                randbelow=lambda n: _NOW.world.rng.randrange(n)  # noqa: PLW0108 - another world each time
+            ),
+        ),
     ]
-    clock: Callable[[], float] = lambda: _NOW.world.loop.time()  # noqa: E731
+    clock: Callable[[], float] = lambda: _NOW.world.loop.time()  # noqa: E731, PLW0108 - another world each time
     changes += [(module, "time", SimpleNamespace(monotonic=clock)) for module in TIMED]
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in changes:
