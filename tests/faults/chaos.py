@@ -102,11 +102,11 @@ async def checked(stack: PrivateStack, result: Result, accepted: Sequence[Accept
     return Outcome(replace(result, **kinds), findings, problems)
 
 
-def volume(requests: int, seed: int) -> Loading:
-    """Many small requests that end soon."""
+def volume(requests: int, seed: int, *, clerks: int = 24, pause_s: float = 0.0) -> Loading:
+    """Many small requests that end soon, filed by so many clerks, who rest between two."""
 
     async def load(stack: PrivateStack) -> tuple[Sequence[Accepted], Counter[str]]:
-        filing = Load(stack, seed, requests)
+        filing = Load(stack, seed, requests, clerks, pause_s)
         await filing.run()
         missing = requests - len(filing.accepted)
         return filing.accepted, filing.problems + Counter({"not answered": missing})

@@ -13,12 +13,13 @@ from tests.faults.report import RANDOM, keep, whole
 
 VOLUME = [(seed, 8600) for seed in (51, 52, 53, 54, 55, 56)] if whole() else [(51, 100)]
 EVERY_S, MOST = (4.0, 1_000_000) if whole() else (1.0, 6)
+CLERKS, PAUSE_S = (24, 0.0) if whole() else (4, 0.3)
 LIVES = [(61, 300), (62, 300)]
 
 
 @pytest.mark.parametrize(("seed", "requests"), VOLUME)
 def test_many_requests_while_processes_are_killed(tmp_path: Path, seed: int, requests: int) -> None:
-    load = chaos.volume(requests, seed)
+    load = chaos.volume(requests, seed, clerks=CLERKS, pause_s=PAUSE_S)
     outcome = chaos.run(tmp_path, f"{RANDOM}, many requests", load, seed=seed, every_s=EVERY_S, most=MOST)
     keep(outcome.result)
     outcome.assert_clean()
