@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
@@ -29,6 +29,8 @@ _TIMES = {"$map": {"input": "$outbox", "in": "$$this.time"}}  # not "$outbox.tim
 
 CASES_PER_CYCLE = 500
 BYTES_PER_CYCLE = 8 * 1024 * 1024
+ROOM_BYTES = 768
+"""For the key, the names of the headers and the framing of one record."""
 CASES_PER_BREATH = 20
 RETRY_S = 30.0
 """After which a case that could not be rendered is tried again."""
@@ -39,19 +41,14 @@ Render = Callable[[Any], Data | None]
 """The snapshot of a case as it is now; None where its person was erased (a tombstone)."""
 
 
-@dataclass(slots=True)
-class Outgoing:
-    """One record to send."""
+class Outgoing(NamedTuple):
+    """One record to send. size: bytes it takes on the wire, a little overestimated."""
 
     topic: str
     key: bytes
     value: bytes | None
     headers: list[tuple[str, bytes]]
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes on the wire, a little overestimated."""
-        return 512 + len(self.key) + len(self.value or b"") + sum(len(name) + len(raw) for name, raw in self.headers)
+    size: int
 
 
 @dataclass(slots=True)
@@ -101,7 +98,8 @@ class Relay:
                 continue
             sent.append(case)
             records += mine
-            size += sum(record.size for record in mine)
+            for record in mine:
+                size += record.size
             if len(sent) % CASES_PER_BREATH == 0:
                 await asyncio.sleep(0)  # rendering is work for the processor: let the lease be renewed meanwhile
         return sent, records
@@ -160,10 +158,11 @@ class Relay:
             traceparent=stored["traceparent"],
             data=value or b"",
         )
-        record = Outgoing(envelope.type, key.encode(), value, to_headers(envelope))
-        if record.size > MAX_MESSAGE_BYTES:
+        headers = to_headers(envelope)
+        size = ROOM_BYTES + len(envelope.data) + len(b"".join([raw for _, raw in headers]))
+        if size > MAX_MESSAGE_BYTES:
             raise ValueError(f"{envelope.type} is too large to be sent")
-        return record
+        return Outgoing(envelope.type, key.encode(), value, headers, size)
 
     async def _clear(self, sent: Sequence[Document]) -> None:
         ids = [stored["id"] for case in sent for stored in case["outbox"]]

@@ -27,8 +27,11 @@ from tests.support.records import Raw, record
 
 BATCH = 500
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-_KINDS = (ServiceKind.CONSULTATION, ServiceKind.KK_CHANGE)
-"""Of the two items of every request: the first is finished by its visit, so that its event follows; the second goes on."""
+_KINDS = (
+    (ServiceKind.CONSULTATION, ServiceKind.KK_CHANGE),
+    (ServiceKind.CONSULTATION, ServiceKind.DATA_CONSOLIDATION),
+)
+"""Of the two items of each request, in turn: a visit finishes the first or both, so that one or two events follow."""
 
 
 def request_id(n: int) -> str:
@@ -50,7 +53,7 @@ def visit_completed(n: int) -> Raw:
     """Both items were done at its visit."""
     items = [
         VisitedItem(item_id=_item_id(n, at), service_kind=kind, outcome=ItemVisitOutcome.DONE, reason_class=None)
-        for at, kind in enumerate(_KINDS)
+        for at, kind in enumerate(_KINDS[n % 2])
     ]
     changed = {"request_id": request_id(n), "visit_id": VISIT, "items": items}
     return record(VISIT_COMPLETED, EXAMPLES[VISIT_COMPLETED].model_copy(update=changed), 4)
@@ -59,7 +62,7 @@ def visit_completed(n: int) -> Raw:
 def request_details(n: int) -> Raw:
     """Its snapshot, encrypted to three readers with the development keys."""
     example: Any = EXAMPLES[REQUEST_CREATED]
-    public = RequestCreated.model_validate({**example.model_dump(), "request_id": request_id(n), "items_count": len(_KINDS)})
+    public = RequestCreated.model_validate({**example.model_dump(), "request_id": request_id(n), "items_count": 2})
     request = PublicRequest(**public.model_dump(), status="ACCEPTED", version=2)
     return record(REQUEST_DETAILS, seal_details(request, _planning(n), _identity(n), _contact(), _KEYS), 2)
 
@@ -73,7 +76,7 @@ def _item_id(n: int, at: int) -> str:
 
 
 def _items(n: int) -> list[PlanningItem]:
-    return [PlanningItem(item_id=_item_id(n, at), person_ref="1", service_kind=kind) for at, kind in enumerate(_KINDS)]
+    return [PlanningItem(item_id=_item_id(n, at), person_ref="1", service_kind=kind) for at, kind in enumerate(_KINDS[n % 2])]
 
 
 def _planning(n: int) -> Planning:
