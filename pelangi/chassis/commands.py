@@ -20,6 +20,7 @@ from pelangi.chassis.crash import crash_point
 from pelangi.chassis.store import Collection, Document, StoreError
 from pelangi.chassis.web import Problem
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 REMEMBERED_KEYS = 32
 MAX_TRIES = 20
 
@@ -47,7 +48,7 @@ class Answer:
     @classmethod
     def of(cls, status: int, body: Any, *, location: str = "") -> "Answer":
         """An answer with a JSON body; its version is set when the command is written."""
-        return cls(status, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), None, location)
+        return cls(status, _JSON(body).encode(), None, location)
 
     def response(self) -> Response:
         """The HTTP response."""

@@ -1,8 +1,9 @@
 """Identifiers: random, or derived from an idempotency key and a secret; never from a person."""
 
 import re
-from uuid import UUID, uuid5
+from uuid import UUID
 
+import uuid_utils
 from uuid_utils import uuid4, uuid7
 
 
@@ -18,7 +19,7 @@ def random_claim() -> str:
 
 def derived_id(namespace: UUID, client: str, key: str) -> str:
     """The request id of a client's idempotency key (CONTRACTS.md §3)."""
-    return str(uuid5(namespace, f"{client}|{key}"))
+    return str(uuid_utils.uuid5(uuid_utils.UUID(bytes=namespace.bytes), f"{client}|{key}"))
 
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -34,6 +34,14 @@ from pelangi.contracts.asyncapi import asyncapi
 log = logging.getLogger(__name__)
 
 PENDING = Index(CASES, (("pending_since", 1),), {"sparse": True})
+UVICORN: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "loop": "uvloop",
+    "http": "httptools",
+    "ws": "none",
+}
 OBSERVE_S = 2.0
 DEAD_LETTER_S = 20.0
 TIMER_BACKOFF_S = 1.0
@@ -272,12 +280,11 @@ def serve(make: Callable[[], Service]) -> None:
     setup_logs(settings.name, deployment.log_level)
     arm(settings.crash_point)
     arm_sabotage(settings.sabotage)
-    config: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "loop": "uvloop"}
 
     async def run() -> None:
         app = make_app(service, deployment.make_clock())
         await uvicorn.Server(
-            uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=10, **config)
+            uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=10, **UVICORN)
         ).serve()
 
     uvloop.run(run())

@@ -186,7 +186,7 @@ class DriverCollection:
 
     async def update_many_guarded(self, updates: Sequence[Guarded]) -> bool:
         """Whether all were applied; one unordered bulk. A False says nothing about a single one: re-read."""
-        operations = [UpdateOne({"_id": u.id, "version": u.version}, u.update) for u in updates]
+        operations = [_operation(update) for update in updates]
         try:
             result = await self._inner.bulk_write(operations, ordered=False)
         except BulkWriteError as error:
@@ -202,10 +202,10 @@ class DriverCollection:
         """
         outcomes: list[Outcome] = [True] * len(updates)
         sent: dict[int, UpdateOne] = {}
-        for at, u in enumerate(updates):
+        for at, update in enumerate(updates):
             try:
-                require_storable(u.update)
-                sent[at] = UpdateOne({"_id": u.id, "version": u.version}, u.update)  # guarded
+                require_storable(update.update)
+                sent[at] = _operation(update)
             except UNSTORABLE as error:
                 outcomes[at] = error
         matched, wanted = 0, len(sent)
@@ -265,6 +265,10 @@ class Store:
         closing = self._client.close()
         if closing is not None:
             await closing
+
+
+def _operation(u: Guarded) -> UpdateOne:
+    return UpdateOne({"_id": u.id, "version": u.version}, u.update)
 
 
 def _failures(error: BulkWriteError, places: Sequence[int]) -> Iterator[tuple[int, Outcome]]:

@@ -6,10 +6,8 @@ import json
 import logging
 import math
 import re
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
@@ -18,12 +16,10 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
-from pelangi.chassis.logs import without_text
-from pelangi.chassis.metrics import HTTP
+from pelangi.chassis.edge import Answers, Edge
 from pelangi.chassis.openapi import PROBLEM, document_problems
 from pelangi.chassis.store import StoreError
 from pelangi.contracts.request import OWN_RULES
@@ -31,8 +27,6 @@ from pelangi.contracts.request import OWN_RULES
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
-CLIENT_GONE = 499
-"""In metrics only: the caller went away before the whole body was here."""
 BODY_S = 30.0
 """How long a whole body may take: a megabyte over a village's slow line, not a caller who holds the connection for ever."""
 MAX_DEPTH = 600
@@ -85,10 +79,11 @@ def not_found() -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A parsed JSON body and its digest, which ignores key order and white space."""
+    """A parsed JSON body, its digest, which ignores key order and white space, and the text as it came."""
 
     value: Any
     digest: str
+    raw: bytes
 
 
 async def read_body(request: Request, secret: str) -> Body:
@@ -133,12 +128,16 @@ def parse_json(raw: bytes, secret: str, *, call: str = "") -> Body:
         value = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
         )
-        _require_shallow(value)
+        if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:  # else it cannot be as deep
+            _require_shallow(value)
         # a lone surrogate is legal in JSON text and in no database
-        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        canonical = _CANONICAL(value).encode("utf-8")
     except (ValueError, RecursionError):
         raise NotJson("not JSON") from None
-    return Body(value, hmac.new(secret.encode(), call.encode() + b"\n" + canonical, sha256).hexdigest())
+    return Body(value, hmac.digest(secret.encode(), call.encode() + b"\n" + canonical, "sha256").hex(), raw)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -199,14 +198,14 @@ def if_match(request: Request) -> int:
     return int(version)
 
 
-def validate(model: type[M], value: Any, *, broken: Sequence[FieldError] = ()) -> M:
-    """`value` as a model. `broken`: rules already found broken; all are answered at once.
+def validate(model: type[M], value: Any, *, broken: Sequence[FieldError] = (), raw: bytes = b"") -> M:
+    """`value` as a model. `broken`: rules already found broken; all are answered at once. `raw`: its JSON, where it is at hand.
 
     Raises Problem 422 with one error per broken rule and no values.
     """
     errors = list(broken)
     try:
-        valid = model.model_validate_json(json.dumps(value))
+        valid = model.model_validate_json(raw or json.dumps(value))
     except ValidationError as error:
         errors += [_field_error(e) for e in error.errors(include_url=False, include_context=False, include_input=False)]
         raise invalid(errors) from None
@@ -291,11 +290,15 @@ def make_app(
     """A FastAPI app with what every service answers: health, metrics, OpenAPI 3.1, offline `/docs`, AsyncAPI."""
     app = FastAPIOffline(title=f"Pelangi {name}", version="1", lifespan=lifespan, redoc_url=None)
     document_problems(app)
-    app.middleware("http")(_measure)
-    app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(RequestValidationError, _on_bad_parameters)
-    app.add_exception_handler(StoreError, _on_store_error)
+    answers: Answers = (
+        (Problem, _on_problem),
+        (HTTPException, _on_http_exception),
+        (RequestValidationError, _on_bad_parameters),
+        (StoreError, _on_store_error),
+    )
+    app.add_middleware(Edge, answers=answers, internal=_internal)
+    for kind, answer in answers:
+        app.add_exception_handler(kind, answer)
 
     @app.get("/healthz/live", include_in_schema=False)
     async def live_() -> Response:
@@ -317,20 +320,8 @@ def make_app(
     return app
 
 
-async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    started = time.perf_counter()
-    status = 500
-    try:
-        response = await call_next(request)
-        status = response.status_code
-    except ClientDisconnect:  # nobody is there to be answered
-        status, response = CLIENT_GONE, Response(status_code=400)
-    except Exception as error:
-        log.error("unexpected", extra={"error": type(error).__name__}, exc_info=without_text(error))
-        response = Problem(500, "internal", "Kesalahan di sisi kami. / A fault on our side.").response()
-    route = getattr(request.scope.get("route"), "path", "unknown")
-    HTTP.labels(route, request.method, str(status)).observe(time.perf_counter() - started)
-    return response
+def _internal() -> Response:
+    return Problem(500, "internal", "Kesalahan di sisi kami. / A fault on our side.").response()
 
 
 async def _on_problem(_: Request, problem: Any) -> Response:

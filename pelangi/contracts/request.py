@@ -6,6 +6,7 @@ Only shapes are checked here; what needs a clock or the law is a rule of intake.
 import re
 from collections.abc import Set
 from datetime import date, time
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -154,13 +155,14 @@ class Part(BaseModel):
         """White space is no name and no address; blank or null means not given, so that neither ever blocks."""
         if not isinstance(value, dict):
             return value
-        tidy = {k: v.strip() if isinstance(v, str) else v for k, v in value.items()}
-        return {k: v for k, v in tidy.items() if v not in ("", None) or cls._demanded(k)}
+        may_be_blank = _optional(cls)
+        tidy = ((k, v.strip() if isinstance(v, str) else v) for k, v in value.items())
+        return {k: v for k, v in tidy if (v is not None and v != "") or k not in may_be_blank}
 
-    @classmethod
-    def _demanded(cls, name: str) -> bool:
-        field = cls.model_fields.get(name)
-        return field is None or field.is_required()
+
+@cache
+def _optional(part: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, field in part.model_fields.items() if not field.is_required())
 
 
 class Requester(Part):

@@ -1,6 +1,7 @@
 """The standard times of the services, from `data/services.yaml`."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -27,4 +28,9 @@ TABLE = load(Catalogue, "services")
 
 def due_on(received: date, services: list[ServiceKind]) -> date:
     """When the office promises to be done: the longest standard time of the services, in working days (CONTRACTS.md §3)."""
-    return add_working_days(received, max(TABLE.standard_working_days[s] for s in services))
+    return _after(received, max(TABLE.standard_working_days[s] for s in services))
+
+
+@lru_cache(maxsize=256)
+def _after(received: date, working_days: int) -> date:
+    return add_working_days(received, working_days)

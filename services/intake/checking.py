@@ -9,6 +9,6 @@ from pelangi.contracts.request import RequestBody
 from services.intake import rules
 
 
-def checked(value: Any, now: datetime) -> RequestBody:
-    """A parsed JSON body as a request body. Raises Problem 422 with every broken rule and no values."""
-    return validate(RequestBody, value, broken=rules.errors(value, local_date(now)))
+def checked(value: Any, now: datetime, raw: bytes = b"") -> RequestBody:
+    """A parsed JSON body as a request body. Raises Problem 422 with every broken rule and no values. raw: its text."""
+    return validate(RequestBody, value, broken=rules.errors(value, local_date(now)), raw=raw)

@@ -64,6 +64,7 @@ class Eligibility(Table):
 
 
 TABLE = load(Eligibility, "eligibility")
+_SERVICES = frozenset(ServiceKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def findings(subject: Subject, services: Sequence[str], today: date) -> list[Fin
 
 
 def _of_service(subject: Subject, at: int, service: str, today: date) -> list[Finding]:
-    if service not in set(ServiceKind):
+    if service not in _SERVICES:
         return []
     kind = ServiceKind(service)
     found = [Finding(at, TABLE.notes[kind], refused=False)] if kind in TABLE.notes else []

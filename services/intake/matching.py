@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 from typing import cast
 
 from pelangi.chassis.clock import local_date
@@ -59,9 +58,9 @@ def _spelt(word: str) -> str:
     return _ONE_SPELLING.get(word, word)
 
 
-def likenesses(case: Case, secret: str) -> list[Likeness]:
-    """The persons of a request."""
-    body = RequestBody.model_validate(case["body"])
+def likenesses(case: Case, secret: str, body: RequestBody | None = None) -> list[Likeness]:
+    """The persons of a request. body: its body, where it is at hand as a model."""
+    body = body or RequestBody.model_validate(case["body"])
     received_on = local_date(case["received_at"])
     return [_likeness(p, body.place.village_code, received_on, secret) for p in body.persons]
 
@@ -77,7 +76,7 @@ def _likeness(person: Person, village_code: str, received_on: date, secret: str)
 
 
 def _digest(secret: str, *parts: str) -> str:
-    return hmac.new(secret.encode(), "|".join(("match", *parts)).encode(), sha256).hexdigest()[:DIGEST_LENGTH]
+    return hmac.digest(secret.encode(), "|".join(("match", *parts)).encode(), "sha256").hex()[:DIGEST_LENGTH]
 
 
 def match_keys(people: Sequence[Likeness]) -> list[str]:
@@ -85,11 +84,11 @@ def match_keys(people: Sequence[Likeness]) -> list[str]:
     return sorted({p.nik for p in people if p.nik}.union(*(p.names for p in people)))
 
 
-def keyed(case: Case, secret: str) -> Case:
-    """The case with the digests by which others find it; to be called wherever its body may have changed."""
+def keyed(case: Case, secret: str, body: RequestBody | None = None) -> Case:
+    """The case with the digests by which others find it; to be called wherever its body may have changed. body: see above."""
     if "body" not in case:
         return case
-    keys = match_keys(likenesses(case, secret))
+    keys = match_keys(likenesses(case, secret, body))
     return case if keys == case.get("match_keys") else cast(Case, {**case, "match_keys": keys})
 
 

@@ -1,6 +1,6 @@
 """The case of a request and its transitions: `case -> case`, events on the way. Pure: no I/O, clock or randomness."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -105,8 +105,9 @@ class Draws:
 
 def submit(case: Case, body: RequestBody, draws: Draws, now: datetime) -> Case:
     """A received request: its request-created, its first snapshot, and its closing at once where it is outside the city."""
+    today = local_date(now)
     items = [
-        new_item(body, p, s, item_id, local_date(now))
+        new_item(body, p, s, item_id, today)
         for item_id, (p, s) in zip(draws.item_ids, ((p, s) for p in body.persons for s in p.services), strict=False)
     ]
     received = cast(
@@ -117,7 +118,7 @@ def submit(case: Case, body: RequestBody, draws: Draws, now: datetime) -> Case:
             "received_at": now,
             "filled_at": rules.filled_at(body, now),
             "items": items,
-            "warnings": [asdict(w) for w in rules.warnings(body, now)],
+            "warnings": [{"pointer": w.pointer, "code": w.code, "detail": w.detail} for w in rules.warnings(body, now)],
         },
     )
     received = described(received, body)
@@ -139,7 +140,7 @@ def new_item(body: RequestBody, person: Person, service: ServiceKind, item_id: s
 
 def missing_for(body: RequestBody, person: Person, service: ServiceKind, today: date) -> list[dict[str, str]]:
     """What is missing for one service of one person, as it is stored and shown."""
-    return [asdict(m) for m in rules.missing(body, person, service, today)]
+    return [{"code": m.code, "detail": m.detail} for m in rules.missing(body, person, service, today)]
 
 
 def described(case: Case, body: RequestBody) -> Case:

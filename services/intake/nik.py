@@ -6,6 +6,7 @@ Passing proves neither that the NIK exists nor whose it is: only SIAK can.
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field
@@ -112,8 +113,9 @@ def age_on(birth_date: date, day: date) -> int:
     return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
 
 
-def _districts() -> set[str]:
-    return {v.district_code.replace(".", "") for v in villages().values()}
+@cache
+def _districts() -> frozenset[str]:
+    return frozenset(v.district_code.replace(".", "") for v in villages().values())
 
 
 def _region_errors(digits: str) -> list[str]:

@@ -1,8 +1,9 @@
 """What to bring for a service, from `data/requirements.yaml` (DOMAIN.md §2.3). Nothing here blocks anybody. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, lru_cache
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -88,10 +89,35 @@ class Catalogue(Table):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a condition may look at."""
+    """What a requirement may depend on: coarse enough to be the same for many persons. guardian: a relation, if it was told."""
 
-    person: Person
     age: int | None
+    services: tuple[ServiceKind, ...]
+    has_nik: bool
+    has_phone: bool
+    has_email: bool
+    absence: NikAbsenceReason | None
+    ever_married: bool | None
+    guardian: GuardianRelation | None
+    categories: tuple[VulnerabilityCategory, ...]
+    needs: tuple[Need, ...]
+
+    @classmethod
+    def of(cls, person: Person, today: date) -> Self:
+        """The person as of today."""
+        born, guardian = birth_date(person, today), person.guardian
+        return cls(
+            age=None if born is None else age_on(born, today),
+            services=tuple(person.services),
+            has_nik=bool(person.nik),
+            has_phone=bool(person.phone),
+            has_email=bool(person.email),
+            absence=person.nik_absence_reason,
+            ever_married=person.ever_married,
+            guardian=guardian.relation if guardian else None,
+            categories=tuple(person.categories),
+            needs=tuple(person.needs),
+        )
 
 
 def _age_is(case: Case, at_least: int) -> bool | None:
@@ -99,15 +125,15 @@ def _age_is(case: Case, at_least: int) -> bool | None:
 
 
 def _foundling(case: Case) -> bool | None:
-    if case.person.nik_absence_reason is NikAbsenceReason.FOUNDLING:
+    if case.absence is NikAbsenceReason.FOUNDLING:
         return True
-    unsure = _C.NEGLECTED_CHILD in case.person.categories and case.person.nik_absence_reason is None and not case.person.nik
+    unsure = _C.NEGLECTED_CHILD in case.categories and case.absence is None and not case.has_nik
     return None if unsure else False
 
 
 def _ever_married(case: Case) -> bool | None:
-    if case.person.ever_married is not None:
-        return case.person.ever_married
+    if case.ever_married is not None:
+        return case.ever_married
     return False if case.age is not None and case.age < 16 else None
 
 
@@ -122,21 +148,19 @@ def _never_told(_: Case) -> None:
 def _without_parent(case: Case) -> bool | None:
     if case.age is None or case.age >= 17:
         return False
-    guardian = case.person.guardian
-    if _foundling(case) or (guardian and guardian.relation not in (None, GuardianRelation.PARENT)):
+    if _foundling(case) or case.guardian not in (None, GuardianRelation.PARENT):
         return True
-    return False if guardian and guardian.relation is GuardianRelation.PARENT else None
+    return False if case.guardian is GuardianRelation.PARENT else None
 
 
 def _in_institution(case: Case) -> bool | None:
-    guardian = case.person.guardian
-    if guardian and guardian.relation is GuardianRelation.INSTITUTION_HEAD:
+    if case.guardian is GuardianRelation.INSTITUTION_HEAD:
         return True
-    return bool({_C.CARE_HOME_RESIDENT, _C.INMATE} & set(case.person.categories))
+    return bool({_C.CARE_HOME_RESIDENT, _C.INMATE} & set(case.categories))
 
 
 def _exception(case: Case) -> bool | None:
-    needs = set(case.person.needs)
+    needs = set(case.needs)
     if _N.BIOMETRIC_EXCEPTION in needs:
         return True
     return None if {_N.BEDRIDDEN, _N.RESTLESS, _N.BLIND, _N.CANNOT_SIGN} & needs else False
@@ -161,14 +185,18 @@ CONDITIONS: Mapping[str, Callable[[Case], bool | None]] = {
 TABLE = load(Catalogue, "requirements")
 
 
-def to_bring(person: Person, service: ServiceKind, today: date) -> list[Missing]:
+def to_bring(person: Person, service: ServiceKind, today: date) -> Sequence[Missing]:
     """What this person should have ready for this service; each code once, the certain ones first."""
+    return _to_bring(Case.of(person, today), service)
+
+
+@lru_cache(maxsize=4096)
+def _to_bring(case: Case, service: ServiceKind) -> Sequence[Missing]:
     rules = TABLE.services[service]
-    case = _case(person, today)
     given = {
-        "PHONE": bool(person.phone),
-        "EMAIL": bool(person.email),
-        **{code: maker in person.services and maker is not service for code, maker in TABLE.made_by.items()},
+        "PHONE": case.has_phone,
+        "EMAIL": case.has_email,
+        **{code: maker in case.services and maker is not service for code, maker in TABLE.made_by.items()},
     }
 
     def asked(code: str) -> bool:
@@ -182,12 +210,7 @@ def to_bring(person: Person, service: ServiceKind, today: date) -> list[Missing]
         *(_proof(code, rules.fallback.get(code)) for code in rules.evidence if asked(code)),
         *_conditional([*rules.conditional.items(), *_general(rules)], case),
     ]
-    return [m for at, m in enumerate(found) if all(m.code != earlier.code for earlier in found[:at])]
-
-
-def _case(person: Person, today: date) -> Case:
-    born = birth_date(person, today)
-    return Case(person, None if born is None else age_on(born, today))
+    return tuple(m for at, m in enumerate(found) if all(m.code != earlier.code for earlier in found[:at]))
 
 
 def _general(rules: Requirements) -> Iterable[tuple[str, str]]:
@@ -197,7 +220,7 @@ def _general(rules: Requirements) -> Iterable[tuple[str, str]]:
 
 def _one_of(rules: Requirements, case: Case, given: Mapping[str, bool], asked: Callable[[str], bool]) -> Iterator[Missing]:
     """One entry: the first that fits, with the others as alternatives; nothing where one is there already."""
-    preferred = [rules.vulnerable] if rules.vulnerable and _vulnerable(case.person) else []
+    preferred = [rules.vulnerable] if rules.vulnerable and _vulnerable(case) else []
     choices = list(dict.fromkeys([*preferred, *rules.any_of]))
     if not choices or any(given.get(code) for code in choices):
         return
@@ -205,8 +228,8 @@ def _one_of(rules: Requirements, case: Case, given: Mapping[str, bool], asked: C
     yield Missing(fitting[0], _sentence(_joined(fitting, "id", ", atau "), _joined(fitting, "en", ", or ")))
 
 
-def _vulnerable(person: Person) -> bool:
-    return any(category is not _C.NONE for category in person.categories)
+def _vulnerable(case: Case) -> bool:
+    return any(category is not _C.NONE for category in case.categories)
 
 
 def _conditional(rules: Iterable[tuple[str, str]], case: Case) -> Iterator[Missing]:
@@ -219,10 +242,12 @@ def _conditional(rules: Iterable[tuple[str, str]], case: Case) -> Iterator[Missi
             yield Missing(code, _sentence(f"bila {when.id}: {words.id}", f"if {when.en}: {words.en}"))
 
 
+@cache
 def _plain(code: str) -> Missing:
     return Missing(code, _sentence(TABLE.codes[code].id, TABLE.codes[code].en))
 
 
+@cache
 def _proof(code: str, fallback: str | None) -> Missing:
     if fallback is None:
         return _plain(code)

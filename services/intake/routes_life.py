@@ -106,7 +106,7 @@ def _add_corrections(router: APIRouter, calls: Calls) -> None:
 
         def transition(case: Case) -> tuple[Case, Answer]:
             now = clock.now()
-            body = checked(call.body.value, now)
+            body = checked(call.body.value, now, call.body.raw)
             require_open(case)
             after = keyed(life.correct(case, body, draw(body).item_ids, now), calls.secret)
             if len(after["items"]) > MAX_KEPT_ITEMS:
