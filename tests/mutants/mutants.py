@@ -483,4 +483,40 @@ MUTANTS: tuple[Mutant, ...] = (
         "if False:",
         "tests/unit/chassis/test_web.py",
     ),
+    # calls on visits of one day
+    Mutant(
+        "a call that went along gets another's answer",
+        "services/scheduling/day_calls.py",
+        "                for call, result in zip(calls, results, strict=True):\n                    _settle(call, result)\n",
+        "                for call in calls:\n                    _settle(call, results[-1])\n",
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "the calls of a group share one version",
+        "services/scheduling/day_calls.py",
+        'change.after["version"] + 1',
+        'change.before["version"] + 1',
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "one refused call fails its group",
+        "services/scheduling/day_calls.py",
+        "            return error\n        return answer\n",
+        "            raise error\n        return answer\n",
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "every call writes its day alone",
+        "services/scheduling/day_calls.py",
+        "[call, *(c for c in others if c is not call and not c.over)]",
+        "[call]",
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "a mail connection is kept after a refusal",
+        "services/notify/channels/smtp.py",
+        "if isinstance(result, Accepted) and client.is_connected and len(self._kept) < KEPT:",
+        "if len(self._kept) < KEPT:",
+        "tests/unit/notify/test_smtp.py",
+    ),
 )
