@@ -27,7 +27,7 @@ from services.notify.rows import ACCEPTED, CLOSED, new_row
 from tests.bench.city import City
 from tests.bench.figures import Figure, Say, at_least
 from tests.bench.spread import percentile
-from tests.bench.watching import Mails, commands, less, metrics, processor_s
+from tests.bench.watching import Mails, commands, less, metrics, processor_s, transitions
 from tests.bench.wire import Wire
 
 LADDER = (10, 20, 30, 40, 50, 75, 100, 150, 200)
@@ -51,6 +51,7 @@ class Run:
     closed: list[float] = field(default_factory=list)
     ms: dict[str, float] = field(default_factory=dict)
     commands: dict[str, float] = field(default_factory=dict)
+    transitions: dict[str, float] = field(default_factory=dict)
     waiting: dict[str, float] = field(default_factory=dict)
     busy: float = 0.0
     refused: int = 0
@@ -113,12 +114,13 @@ def _of_run(run: Run) -> Iterator[Figure]:
 
 
 def _causes(run: Run) -> str:
-    """Who used the processor, and how many database commands each service sent, per request."""
+    """Who used the processor, how many database commands and transitions (most are a write of a document each), per request."""
     total = sum(run.ms.values()) or 1.0
     by_share = sorted(run.ms.items(), key=lambda item: -item[1])
     shares = ", ".join(f"{name} {used:.1f} ms ({used / total:.0%})" for name, used in by_share if used >= 0.005 * total)
     sent = ", ".join(f"{service} {count:.1f}" for service, count in run.commands.items())
-    return f"Processors busy {run.busy:.0%}; per request: {shares}; database commands: {sent}."
+    steps = ", ".join(f"{service} {count:.1f}" for service, count in run.transitions.items()) or "none ended"
+    return f"Processors busy {run.busy:.0%}; per request: {shares}; database commands: {sent}; transitions: {steps}."
 
 
 def _run(folder: Path, rate: float, seconds: float, say: Say) -> Run:
@@ -151,7 +153,7 @@ async def _measured(stack: PrivateStack, folder: Path, rate: float, seconds: flo
         run.busy = sum(used.values()) / (os.cpu_count() or 1) / run.seconds
         run.ms = {name: s / max(run.filed, 1) * 1e3 for name, s in used.items()}
         run.commands = {name: n / max(run.filed, 1) for name, n in less(await commands(stack), sent).items()}
-        run.waiting = await _waiting(stack)
+        run.waiting, run.transitions = await _waiting(stack), await asyncio.to_thread(transitions, stack)
         counted = dict(list(city.filed.items())[filed:])
         stop.set()
         await _end(city, mails, limit=END_S if run.sustained else 0.0)

@@ -7,12 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
+from pymongo import MongoClient
 
 from pelangi.contracts.topics import SERVICES
+from pelangi.local.database import Database
 from pelangi.local.private import PrivateStack
 from tests.bench.wire import Wire
+
+OVER: Mapping[str, Mapping[str, Any]] = {
+    "intake": {"status": "COMPLETED"},
+    **{service: {"closed": {"$exists": True}} for service in SERVICES[1:]},
+}
+"""Cases of requests that are over."""
 
 _LINE = re.compile(r"^(\w+)(?:\{([^}]*)\})? ([0-9.e+-]+)$", re.MULTILINE)
 
@@ -51,6 +60,17 @@ async def metrics(stack: PrivateStack, service: str) -> Counter[str]:
 async def commands(stack: PrivateStack) -> dict[str, float]:
     """Commands that each service has sent to its database."""
     return {service: (await metrics(stack, service))["pelangi_database_commands_total"] for service in SERVICES}
+
+
+def transitions(stack: PrivateStack) -> dict[str, float]:
+    """How many transitions a request took in each service: the mean version of cases that are over. Most are a write each."""
+    database = Database(stack.folder / "database", stack.ports["database"])
+    client: Any = MongoClient(database.admin_uri)
+    try:
+        found = {service: list(client[service]["cases"].find(OVER[service], {"version": 1}, limit=500)) for service in OVER}
+    finally:
+        client.close()
+    return {service: sum(c["version"] for c in cases) / len(cases) for service, cases in found.items() if cases}
 
 
 @dataclass(slots=True)
