@@ -149,6 +149,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "tests/wiring/test_wiring.py",
     ),
     Mutant(
+        "several brokers are taken for one host's name",
+        "pelangi/chassis/kafka.py",
+        'settings.kafka_bootstrap.split(",")',
+        "[settings.kafka_bootstrap]",
+        "tests/unit/chassis/test_servers.py",
+    ),
+    Mutant(
         "records of open transactions are read",
         "pelangi/chassis/kafka.py",
         '"isolation_level": "read_committed"',
@@ -182,6 +189,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "if len(records) >= MAX_SAME_EXCEPTIONS:",
         "if False:",
         "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
+        "what was read ahead is committed with the batch in hand",
+        "pelangi/chassis/read_ahead.py",
+        "            await self._consumer.commit(ends)",
+        "            await self._consumer.commit({p: await self._consumer.position(p) for p in ends})",
+        "tests/unit/chassis/test_read_ahead.py",
+    ),
+    Mutant(
+        "a batch that is put back leaves what was read after it",
+        "pelangi/chassis/read_ahead.py",
+        "                self._consumer.seek(partition, offset)",
+        "                pass",
+        "tests/unit/chassis/test_read_ahead.py",
+    ),
+    Mutant(
+        "what was read ahead is handled although its batch was put back",
+        "pelangi/chassis/subscriber.py",
+        "            await self.ahead.put_back()",
+        "            pass",
+        "tests/faults/test_read_ahead.py",
     ),
     # the relay and the leader
     Mutant(
