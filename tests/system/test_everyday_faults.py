@@ -1,12 +1,13 @@
 """Faults of every day while the city lives: Kafka away, processes killed, a second replica, a paused process.
 
+Without a second replica: tests/faults/test_crash_points.py.
+
 `PELANGI_FAULT_REQUESTS` sets how many requests each test files (60 in `make test`).
 """
 
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -58,15 +59,3 @@ def test_every_leader_killed_and_one_process_of_each_paused(stack: PrivateStack)
         code, output = finish(process, PATIENCE_S + 300)
     assert code == 0, output
     keep(Result("kill -9 of every leader, a pause of every follower", 2 * len(SERVICES), REQUESTS, seed=22))
-
-
-def test_every_only_process_killed_once(tmp_path: Path) -> None:
-    """One process per service: while it is away callers wait and ask again, and nothing is lost or doubled."""
-    with PrivateStack(tmp_path) as stack, simulation(stack, *OPTIONS, "--seed", "23") as process:
-        for number, service in enumerate(SERVICES, start=1):
-            wait_for(lambda number=number: filed(stack) >= number * REQUESTS / 10, 60, "some requests")
-            kill(stack, service)
-            wait_for(lambda service=service: stack.state()["programs"][service]["state"] == "ready", 60, f"{service} again")
-        code, output = finish(process, PATIENCE_S + 300)
-    assert code == 0, output
-    keep(Result("kill -9 of every only process", len(SERVICES), REQUESTS, seed=23))
