@@ -103,7 +103,6 @@ class Plan:
         self._settings = settings
         self._say = say
         folder, port = settings.folder.absolute(), settings.port
-        self._kafka = brokers_of(settings)
         self._database = Database(folder / "database", port("database"))
         self._mailbox = Mailbox(folder / "mailbox", port("smtp"), port("mailbox"))
         if unknown := set(settings.only) - {"player", *PORTS} | set(settings.ports) - set(PORTS):
@@ -112,6 +111,7 @@ class Plan:
             raise ValueError("replicas: 1 or 2")
         if settings.brokers not in (1, REPLICATION):
             raise ValueError(f"brokers: 1 or {REPLICATION}")
+        self._kafka = brokers_of(settings)
 
     def stages(self) -> list[Stage]:
         """Parts, then services, then what shows them; without what `only` leaves out."""
