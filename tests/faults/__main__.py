@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pelangi.local.process import PROJECT
+from pelangi.local.process import PROJECT, leashed
 from pelangi.local.up import default_folder
 from tests.bench.machine import machine
 from tests.faults.report import FINDINGS, Result, read, render, row, shortfalls, totals
@@ -50,7 +50,7 @@ def try_class(name: str, path: Path) -> bool:
     log = lines.with_suffix(".log")
     _say(f"{name}: begins; its output is in {log}")
     with log.open("w") as output:
-        run = subprocess.Popen(argv, cwd=PROJECT, env={**os.environ, **env}, stdout=output, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(leashed(argv), cwd=PROJECT, env={**os.environ, **env}, stdout=output, stderr=subprocess.STDOUT)
         try:
             while run.poll() is None:
                 time.sleep(POLL_S)

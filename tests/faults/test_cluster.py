@@ -96,8 +96,8 @@ if whole():  # four services twice, and the checker: minutes
     def test_all_carry_on_while_brokers_of_a_cluster_end(tmp_path: Path) -> None:
         async def act(stack: PrivateStack) -> chaos.Outcome:
             fall, load = Fall(stack, tmp_path, away_s=15), Load(stack, SEED, MOST, concurrency=16)
-            await _filed(fall, load, rounds=3)
-            result = Result(FAULT, 6, len(load.accepted), seed=SEED)
+            await _filed(fall, load, rounds=2)
+            result = Result(FAULT, 4, len(load.accepted), seed=SEED)
             return await chaos.checked(stack, result, load.accepted, load.problems)
 
         with PrivateStack(tmp_path, (*BROKERS, "--replicas", "2")) as stack:
