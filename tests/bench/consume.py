@@ -10,7 +10,8 @@ write, commit.
 
 New cases: `request-created` read by issuance and by notify (public, nothing to decrypt). Known cases: `visit-scheduled` read
 by notify; and `visit-completed` read by issuance, which finishes an item and puts `item-closed` into the outbox.
-`request-details` is a snapshot that issuance decrypts with its real key; the floor does not, so it has no goal.
+`request-details` is a snapshot that issuance decrypts with its real key; the floor does not, so it has no goal. Without reading
+ahead: the same with nothing but the write going on while the store writes; it shows what the overlap brings or costs here.
 """
 
 import asyncio
@@ -52,13 +53,17 @@ NEW, KNOWN, TUTORIAL = 20_000, 10_000, 1_500
 
 @dataclass
 class Case:
-    """One comparison: `service` reads `records` of one topic, while its store holds `known`. goal: of the ratio."""
+    """One comparison: `service` reads `records` of one topic, while its store holds `known`.
+
+    goal: of the ratio. ahead: whether the next batch is read meanwhile.
+    """
 
     name: str
     service: Service
     records: Sequence[Raw]
     known: Mapping[str, Document] = field(default_factory=dict)
     goal: float | None = None
+    ahead: bool = True
 
     def __post_init__(self) -> None:
         kept = folded(self.service, self.records, self.known)
@@ -124,7 +129,8 @@ async def ours(rig: Rig, case: Case, name: str, commands: Commands) -> Meter:
     store = Store(settings.mongo_uri.get_secret_value(), driver=settings.mongo_driver, listeners=[commands])
     consumer = consumer_of(case.service, store.collection(name))
     subscriber = _Metered(settings, [case.topic], consumer.handle)
-    consumer.before_write = subscriber.read_ahead
+    if case.ahead:
+        consumer.before_write = subscriber.read_ahead
     subscriber.meter = meter = Meter(len(case.records))
     await store.ping()
     await subscriber.start()
@@ -214,6 +220,7 @@ def _cases() -> list[Case]:
     return [
         Case("new cases, issuance", issuance, created, goal=0.8),
         Case("new cases, notify", notify, created, goal=0.8),
+        Case("new cases, issuance, without reading ahead", issuance, created, ahead=False),
         Case("known cases, notify", notify, scheduled, told, goal=0.8),
         Case("known cases with an event, issuance", issuance, completed, opened, goal=0.8),
         Case("new cases from encrypted snapshots, issuance", issuance, details),
