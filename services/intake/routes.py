@@ -95,7 +95,8 @@ def _add_queries(router: APIRouter, calls: Calls) -> None:
         status: RequestStatus | None = None, village_code: VillageCode | None = None, cursor: str | None = None
     ) -> Response:
         """A page of requests, newest first; `Link: rel="next"` where there are more (RFC 8288)."""
-        rows, after = await store.page(cases, status=status, village_code=village_code, cursor=cursor)
+        now = calls.runtime.clock.now()
+        rows, after = await store.page(cases, status=status, village_code=village_code, cursor=cursor, now=now)
         query = {k: v for k, v in {"status": status, "village_code": village_code, "cursor": after}.items() if v}
         headers = {"Link": f'</v1/requests?{urlencode(query)}>; rel="next"'} if after else {}
         return JSONResponse({"requests": [row(cast(Case, r)) for r in rows]}, headers=headers)

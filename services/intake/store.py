@@ -1,8 +1,8 @@
 """The queries that are not "the request with this id"."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pelangi.chassis.service import CASES, Index
@@ -12,6 +12,8 @@ from pelangi.chassis.web import FieldError, invalid
 PAGE = 50
 MAX_ALIKE = 100
 MAX_TO_JOIN = 100
+WINDOWS = (timedelta(days=1), timedelta(days=10), timedelta(days=100))
+"""How far back a page is looked for, before it is looked for among all."""
 BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 """Requests only: a stub has not been received."""
 
@@ -46,28 +48,39 @@ async def to_join(cases: Collection) -> list[Document]:
 
 
 async def page(
-    cases: Collection, *, status: str | None, village_code: str | None, cursor: str | None
+    cases: Collection, *, status: str | None, village_code: str | None, cursor: str | None, now: datetime
 ) -> tuple[list[Document], str | None]:
-    """Up to 50 requests, newest first, and the cursor of the next page if there is one. Raises Problem 422 for a bad cursor."""
-    wanted: dict[str, Any] = {"received_at": {"$gt": BEFORE_ALL}}
+    """Up to 50 requests, newest first, and the cursor of the next page if there is one. Raises Problem 422 for a bad cursor.
+
+    Looked for further and further back: not every server stops at a limit before it has gone through the whole range.
+    """
+    wanted: dict[str, Any] = {}
     if status:
         wanted["status"] = status
     if village_code:
         wanted["village_code"] = village_code
-    ranges = [wanted]
+    ranges = [{**wanted, "received_at": moments} for moments in _windows(now)]
     if cursor:
         received_at, request_id = _read_cursor(cursor)
         # two ranges of one index, which not every server finds in an "or": the rest of that moment, then what is older
-        ranges = [
-            {**wanted, "received_at": received_at, "_id": {"$lt": request_id}},
-            {**wanted, "received_at": {"$gt": BEFORE_ALL, "$lt": received_at}},
-        ]
+        rest = {**wanted, "received_at": received_at, "_id": {"$lt": request_id}}
+        ranges = [rest, *({**wanted, "received_at": moments} for moments in _windows(received_at, before=received_at))]
     found: list[Document] = []
     for part in ranges:
         if len(found) <= PAGE:
             found += await cases.find(part, sort=[("received_at", -1), ("_id", -1)], limit=PAGE + 1 - len(found))
     rows, more = found[:PAGE], len(found) > PAGE
     return rows, _cursor(rows[-1]) if more else None
+
+
+def _windows(newest: datetime, *, before: datetime | None = None) -> Iterator[dict[str, datetime]]:
+    """Stretches of time, one behind the other, back to the first request; without `before` the first is open to the future."""
+    upper = {"$lt": before} if before else {}
+    for back in WINDOWS:
+        if newest - BEFORE_ALL > back:
+            yield {"$gt": newest - back, **upper}
+            upper = {"$lte": newest - back}
+    yield {"$gt": BEFORE_ALL, **upper}
 
 
 def _cursor(row: Document) -> str:

@@ -162,7 +162,8 @@ async def test_calls_on_intake(serve: Serve) -> None:
             assert here.commands() == (["find", "update"] if status == 200 else ["find"]), what
         for read in (path, "/v1/requests", f"/v1/tracking/{filed['receipt_code']}"):
             assert (await http.get(read)).status_code == 200
-            assert here.commands() == ["find"], read
+            looks = 4 if read == "/v1/requests" else 1  # where few came in lately, a page looks further back
+            assert here.commands() == ["find"] * looks, read
         assert (await http.get(f"{path}/possible-duplicates")).status_code == 200
         assert here.commands() == ["find", "find"]
 
