@@ -99,8 +99,8 @@ def test_writes_that_fail_are_tried_again_and_nothing_is_set_aside(
             produce(kafka, "scheduling", [scheduled(unknown), scheduled(known)])
             wait_for(lambda seen=seen, metric=metric: seen.moved(metric), what=f"{name}: the consumer noticed nothing")
             assert status(intake, key) in (201, 503), name
-        wait_for(lambda u=unknown: applied_once(cases, [u], 1), what=f"{name}: a new case")
-        wait_for(lambda k=known: applied_once(cases, [k], 2), what=f"{name}: a known case")
+        wait_for(lambda u=unknown: applied_once(cases, [u], 1), timeout=60, what=f"{name}: a new case")
+        wait_for(lambda k=known: applied_once(cases, [k], 2), timeout=60, what=f"{name}: a known case")
         ids = [known, file_all(intake, [key])[0]["request_id"]]
         wait_for(lambda ids=ids: cases.all_sent(ids), what=f"{name}: the outbox")
         moved[f"{metric} {name}"] = seen.moved(metric)
