@@ -16,7 +16,9 @@ REBALANCES = Counter("pelangi_rebalances_total", "Partition assignments received
 REVIVALS = Counter("pelangi_consumer_revivals_total", "Times a dead consumer was started again")
 RETRIES = Counter("pelangi_batch_retries_total", "Batches put back because infrastructure failed", ["error"])
 DEAD_LETTERS = Counter("pelangi_dead_letters_total", "Records set aside", ["reason"])
-EVENT_AGE = Histogram("pelangi_event_age_seconds", "From ce_time to consumption", ["type"], buckets=_AGES)
+EVENT_AGE = Histogram(
+    "pelangi_event_age_seconds", "From ce_time to consumption, of the oldest record in a batch", ["type"], buckets=_AGES
+)
 COLLISIONS = Counter("pelangi_write_collisions_total", "Guarded writes that lost and were folded again")
 
 OUTBOX_PENDING = Gauge("pelangi_outbox_pending_cases", "Cases with events not sent yet (at most 500 are seen at a time)")
