@@ -29,7 +29,7 @@ from tests.bench.inside import Inside, real_documents
 
 SIZES = (1_000, 100_000, 1_000_000)
 MOST = 1.2
-SINGLES, SINGLE_ROUNDS, BATCH_ROUNDS = 200, 7, 9
+SINGLES, SINGLE_ROUNDS, BATCH_ROUNDS = 150, 5, 9
 QUIET_S = 0.05
 SEED = 5
 
