@@ -136,7 +136,8 @@ async def test_a_caller_that_is_cancelled_takes_nobody_with_it(cases: MemoryColl
     for task in (in_flight[0], in_flight[1], waiting[0]):
         task.cancel()
     gate.set()
-    found = await together(*in_flight, *waiting)
+    async with asyncio.timeout(5):
+        found = await together(*in_flight, *waiting)
     assert [type(f) for f in (found[0], found[1], found[3])] == [asyncio.CancelledError] * 3
     assert (found[2], found[4], found[5]) == (True, True, True)
     assert cases.documents.keys() == {"0", "1", "2", "4", "5"}, "3 was given up before it was sent"
