@@ -21,13 +21,18 @@ def security(settings: ServiceSettings) -> BaseSecurity:
     return SASLScram512(settings.kafka_user, settings.kafka_password.get_secret_value(), use_ssl=False)
 
 
+def servers(settings: ServiceSettings) -> list[str]:
+    """The brokers to begin with: aiokafka takes a text with commas for one host's name."""
+    return [server.strip() for server in settings.kafka_bootstrap.split(",")]
+
+
 def make_broker(settings: ServiceSettings) -> KafkaBroker:
     """FastStream's broker. Consumes only; events leave through the relay's own producer.
 
     Dependency injection (`apply_types`) costs a thread hop per message and is off; see ADR 0004.
     """
     return KafkaBroker(
-        settings.kafka_bootstrap,
+        servers(settings),
         security=security(settings),
         client_id=settings.name,
         allow_auto_create_topics=False,
@@ -63,7 +68,7 @@ def make_producer(settings: ServiceSettings, *, transactional_id: str | None = N
     if transactional_id:
         options = {"transactional_id": transactional_id, "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS}
     return AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        bootstrap_servers=servers(settings),
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="SCRAM-SHA-512",
         sasl_plain_username=settings.kafka_user,
