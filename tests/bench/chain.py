@@ -31,7 +31,7 @@ from tests.bench.spread import percentile
 from tests.bench.watching import Mails, commands, less, metrics, processor_s, transitions
 from tests.bench.wire import Wire
 
-LADDER = (10, 20, 30, 40, 50, 75, 100, 150, 200)
+LADDER = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200)
 GOALS = (50, 100, 200)
 TRY_S, LONG_S, WARM_S, END_S = 45.0, 300.0, 15.0, 30.0
 GROWS = 0.03
