@@ -12,9 +12,10 @@ from tests.faults import chaos
 from tests.faults.report import RANDOM, keep, whole
 
 VOLUME = [(seed, 8600) for seed in (51, 52, 53, 54, 55, 56)] if whole() else [(51, 100)]
-EVERY_S, MOST = (3.0, 1_000_000) if whole() else (1.0, 6)
+EVERY_S, MOST = (5.0, 1_000_000) if whole() else (1.0, 6)
 CLERKS, PAUSE_S = (24, 0.0) if whole() else (4, 0.3)
 LIVES = [(61, 300), (62, 300)]
+LIVES_EVERY_S = 3.0
 
 
 @pytest.mark.parametrize(("seed", "requests"), VOLUME)
@@ -29,6 +30,6 @@ if whole():
 
     @pytest.mark.parametrize(("seed", "requests"), LIVES)
     def test_whole_lives_while_processes_are_killed(tmp_path: Path, seed: int, requests: int) -> None:
-        outcome = chaos.run(tmp_path, f"{RANDOM}, whole lives", chaos.lives(requests, seed), seed=seed, every_s=EVERY_S)
+        outcome = chaos.run(tmp_path, f"{RANDOM}, whole lives", chaos.lives(requests, seed), seed=seed, every_s=LIVES_EVERY_S)
         keep(outcome.result)
         outcome.assert_clean()
