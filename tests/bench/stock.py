@@ -22,7 +22,7 @@ from pelangi.contracts.examples import EXAMPLES, KELURAHAN, VISIT
 from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.sealing import DetailsKeys, seal_details
 from pelangi.contracts.snapshots import Address, Contact, Identity, IdentityPerson, Planning, PlanningItem, PlanningPerson
-from pelangi.contracts.topics import REQUEST_CREATED, REQUEST_DETAILS, VISIT_COMPLETED, VISIT_SCHEDULED
+from pelangi.contracts.topics import REQUEST_CLOSED, REQUEST_CREATED, REQUEST_DETAILS, VISIT_COMPLETED, VISIT_SCHEDULED
 from tests.support.records import Raw, record
 
 BATCH = 500
@@ -59,12 +59,17 @@ def visit_completed(n: int) -> Raw:
     return record(VISIT_COMPLETED, EXAMPLES[VISIT_COMPLETED].model_copy(update=changed), 4)
 
 
-def request_details(n: int) -> Raw:
-    """Its snapshot, encrypted to three readers with the development keys."""
+def request_closed(n: int) -> Raw:
+    """Nothing more will happen to it."""
+    return _record(REQUEST_CLOSED, n, 5)
+
+
+def request_details(n: int, *, told: bool = True) -> Raw:
+    """Its snapshot, encrypted to three readers with the development keys. told: somebody lives who can be told of it."""
     example: Any = EXAMPLES[REQUEST_CREATED]
     public = RequestCreated.model_validate({**example.model_dump(), "request_id": request_id(n), "items_count": 2})
     request = PublicRequest(**public.model_dump(), status="ACCEPTED", version=2)
-    return record(REQUEST_DETAILS, seal_details(request, _planning(n), _identity(n), _contact(), _KEYS), 2)
+    return record(REQUEST_DETAILS, seal_details(request, _planning(n), _identity(n), _contact(told=told), _KEYS), 2)
 
 
 def _record(type_: str, n: int, sequence: int) -> Raw:
@@ -104,18 +109,18 @@ def _identity(n: int) -> Identity:
     return Identity(persons=[person], items=_items(n))
 
 
-def _contact() -> Contact:
+def _contact(*, told: bool) -> Contact:
     somebody = Address(name="Ibu Contoh", email="contoh@pelangi.invalid")
     return Contact(
         receipt_code="ABCDEFGHJKM",
         village_code=KELURAHAN,
         requester_kind=RequesterKind.RT_RW,
         requester=somebody,
-        persons=[somebody],
+        persons=[somebody if told else somebody.model_copy(update={"deceased": True})],
         guardians=[None],
         companion=None,
         channel=ReachChannel.EMAIL,
-        to=ReachTo.REQUESTER,
+        to=ReachTo.REQUESTER if told else ReachTo.PERSON,
     )
 
 
