@@ -111,6 +111,8 @@ async def steady(port: int, requests: Iterator[bytes], rate: float, seconds: flo
         due = start + number / rate
         if (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
+        while idle and idle[-1].transport.is_closing():  # kept longer than the server keeps a connection nobody uses
+            idle.pop()
         if not idle:
             callers.append((await loop.create_connection(lambda: Caller(tally, free), HOST, port))[1])
             callers[-1].call(next(requests), due)
