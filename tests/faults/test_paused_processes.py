@@ -50,6 +50,7 @@ def test_a_consumer_paused_past_its_session_writes_beside_the_one_that_has_its_p
         first.resume()
         wait_for(lambda: seen.moved("pelangi_write_collisions_total"), what="the paused one did not write")
         wait_for(first.all_well, what="it does not come back")
+        wait_for(lambda: seen.moved("pelangi_rebalances_total"), 60, "it does not join the group again")
         wait_for(lambda: cases.all_sent([*ids, *unknown]))
         versions = {i: cases.get(i)["version"] for i in [*ids, *unknown]}
         assert versions == dict.fromkeys(ids, 1 + 3) | dict.fromkeys(unknown, 1), "a fact was applied twice, or never"
