@@ -30,6 +30,9 @@ SetAside = Callable[[Record, Broken], Awaitable[None]]
 Todo = dict[str, list[tuple[Fact[Any], Record]]]
 """Facts by request, in order, each with the record that it came in."""
 
+Decoded = tuple[Todo, list[tuple[Record, Broken]]]
+"""The facts of a batch, and those of its records that are none."""
+
 _LATEST = datetime.max.replace(tzinfo=UTC)
 MAX_SAME_EXCEPTIONS = 20
 MAX_ROUNDS = 20
@@ -61,6 +64,7 @@ class Consumer:
     busy_since: float | None = None
     failing: str = ""
     before_write: Callable[[], None] = lambda: None
+    _ahead: tuple[Sequence[Record], Decoded] | None = None
     _backoff: float = FIRST_BACKOFF_S
     _raised: dict[str, dict[str, set[tuple[int, int]]]] = field(default_factory=dict)
     _rng: random.Random = field(default_factory=random.Random)
@@ -84,8 +88,16 @@ class Consumer:
             BATCH_SIZE.observe(len(records))
             BATCH_SECONDS.observe(time.monotonic() - started)
 
+    def decode_ahead(self, records: Sequence[Record]) -> None:
+        """Decode the batch that comes next. If it then comes, the very same object, this is not done again."""
+        try:
+            self._ahead = (records, self._decode(records))
+        except Exception as error:  # noqa: BLE001 - infrastructure: raised again when the batch is in hand
+            log.warning("not decoded ahead", extra={"error": type(error).__name__})
+
     async def _handle(self, records: Sequence[Record]) -> None:
-        todo, broken = self._decode(records)
+        ahead, self._ahead = self._ahead, None
+        todo, broken = ahead[1] if ahead and ahead[0] is records else self._decode(records)
         broken += await self._fold(todo)
         crash_point("consumer.after-write")
         for record, reason in broken:
@@ -96,7 +108,7 @@ class Consumer:
             RECORDS.labels(topic, "ok").inc(count)
         self.written.set()
 
-    def _decode(self, records: Sequence[Record]) -> tuple[Todo, list[tuple[Record, Broken]]]:
+    def _decode(self, records: Sequence[Record]) -> Decoded:
         """The facts by request, in order, and the records that are none."""
         todo: Todo = {}
         broken: list[tuple[Record, Broken]] = []

@@ -65,7 +65,7 @@ class Running:
             set_aside=self._set_aside,
             written=self.runtime.written,
         )
-        self.subscriber = Subscriber(settings, list(service.handlers), self.consumer.handle)
+        self.subscriber = Subscriber(settings, list(service.handlers), self.consumer.handle, self.consumer.decode_ahead)
         self.consumer.before_write = self.subscriber.read_ahead
         self.lease = Lease(store.collection("lease"), settings.lease_ttl_s)
         self.relay = Relay(self.runtime.cases, f"/services/{settings.name}", service.snapshots, clock, self.runtime.written)

@@ -18,7 +18,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from pelangi.chassis import kafka
 from pelangi.chassis.decode import Record
 from pelangi.chassis.metrics import COMMITS, LAG, REBALANCES
-from pelangi.chassis.read_ahead import ReadAhead
+from pelangi.chassis.read_ahead import Prepare, ReadAhead
 from pelangi.chassis.settings import ServiceSettings
 from pelangi.contracts.topics import written_by
 
@@ -53,10 +53,17 @@ class _Rebalances(ConsumerRebalanceListener):
 
 
 class Subscriber:
-    """The consumer side of one service. `handle` gets every batch of raw records; offsets are committed when it returns."""
+    """The consumer side of one service. `handle` gets every batch of raw records; offsets are committed when it returns.
+
+    prepare: gets a batch that was read ahead of its turn; `handle` gets the very same object later, or never.
+    """
 
     def __init__(
-        self, settings: ServiceSettings, topics: Sequence[str], handle: Callable[[Sequence[Record]], Awaitable[None]]
+        self,
+        settings: ServiceSettings,
+        topics: Sequence[str],
+        handle: Callable[[Sequence[Record]], Awaitable[None]],
+        prepare: Prepare = lambda _: None,
     ) -> None:
         self.broker: KafkaBroker = kafka.make_broker(settings)
         self._handle = handle
@@ -69,7 +76,7 @@ class Subscriber:
         )
         self._subscriber(self._consume)
         self._polled_at = self._started_at = -math.inf
-        self._ahead = ReadAhead(self._subscriber.get_msg)
+        self._ahead = ReadAhead(self._subscriber.get_msg, prepare)
         self._subscriber.get_msg = self._read
         for topic in written_by(settings.name):
             self.broker.publisher(topic)

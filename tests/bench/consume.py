@@ -128,7 +128,7 @@ async def ours(rig: Rig, case: Case, name: str, commands: Commands) -> Meter:
     settings = rig.settings(case.service, f".{name}")
     store = Store(settings.mongo_uri.get_secret_value(), driver=settings.mongo_driver, listeners=[commands])
     consumer = consumer_of(case.service, store.collection(name))
-    subscriber = _Metered(settings, [case.topic], consumer.handle)
+    subscriber = _Metered(settings, [case.topic], consumer.handle, consumer.decode_ahead)
     if case.ahead:
         consumer.before_write = subscriber.read_ahead
     subscriber.meter = meter = Meter(len(case.records))

@@ -155,10 +155,10 @@ class MadeSubscriber:
 
     dead = False
 
-    def __init__(self, settings: Any, topics: Sequence[str], handle: Any) -> None:
+    def __init__(self, settings: Any, topics: Sequence[str], handle: Any, prepare: Any) -> None:
         self._process, self._handle = me(), handle
         self.consumer = Consumer(self._process.world.kafka, settings.name, topics, self._process)
-        self._ahead = ReadAhead(lambda consumer: consumer.poll())
+        self._ahead = ReadAhead(lambda consumer: consumer.poll(), prepare)
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 

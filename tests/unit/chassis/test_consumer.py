@@ -370,3 +370,31 @@ async def test_a_topic_with_a_decoder_of_its_own(rig: Rig) -> None:
     assert rig.seen(7) == ["a", "b"]
     assert rig.seen(1) == [["1", 1]]
     assert [(reason, error) for _, reason, error in rig.letters] == [("encryption", "BrokenToken"), ("decode", "LookupError")]
+
+
+async def test_a_batch_that_was_decoded_ahead_is_not_decoded_again(rig: Rig) -> None:
+    decoded, decoder = [], rig.consumer.decoder
+    rig.consumer.decoder = lambda raw: decoded.append(raw) or decoder(raw)  # type: ignore[assignment]
+    batch = (closed(1), closed(2), closed(3).but(value=b"{"))
+    rig.consumer.decode_ahead(batch)
+    await rig.consumer.handle(batch)
+    assert len(decoded) == 3
+    assert (bool(rig.seen(1)), bool(rig.seen(2)), [reason for _, reason, _ in rig.letters]) == (True, True, ["schema"])
+    await rig.consumer.handle(batch)
+    assert len(decoded) == 6, "what comes again is decoded again"
+
+
+async def test_another_batch_than_the_one_decoded_ahead_is_decoded_itself(rig: Rig) -> None:
+    rig.consumer.decode_ahead((closed(1),))  # and then it was put back, say
+    await rig.consumer.handle((closed(2),))
+    assert (rig.seen(1), bool(rig.seen(2))) == (None, True)
+
+
+async def test_what_cannot_be_decoded_ahead_fails_only_when_it_is_in_hand(rig: Rig) -> None:
+    def no_key(_: Any) -> Any:
+        raise UnknownKey("not here yet")
+
+    rig.consumer.decoder = no_key  # type: ignore[assignment]
+    rig.consumer.decode_ahead(batch := (closed(1),))
+    with pytest.raises(UnknownKey):
+        await rig.consumer.handle(batch)

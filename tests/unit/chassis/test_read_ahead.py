@@ -87,6 +87,17 @@ async def test_the_next_batch_is_read_meanwhile_and_given_once(ahead: ReadAhead,
     assert [r.offset for r in await ahead.read(log)] == [4, 5, 4, 5]
 
 
+async def test_what_is_read_ahead_can_be_prepared_and_is_given_as_the_same_object(log: Consumer) -> None:
+    prepared: list[Any] = []
+    ahead = ReadAhead(log.poll, prepared.append)
+    await begun(ahead, log)
+    assert len(prepared) == 1
+    assert await ahead.read(log) is prepared[0]
+    await begun(ahead, log)
+    assert len(prepared) == 1, "the end of the log: nothing was read"
+    await ahead.forget()
+
+
 async def test_nothing_is_committed_beyond_the_batch_in_hand(ahead: ReadAhead, log: Consumer) -> None:
     await begun(ahead, log)
     await ahead.commit()
