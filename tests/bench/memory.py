@@ -31,7 +31,6 @@ from tests.bench.http import bodies
 from tests.bench.rig import Rig, rig
 from tests.bench.stock import request_closed, request_created, request_details
 from tests.conftest import RunningMailbox
-from tests.support.records import Raw
 from tests.support.service import ServiceProcess
 
 REQUESTS = int(os.environ.get("PELANGI_BENCH_REQUESTS", "100_000"))
@@ -40,7 +39,7 @@ CONSUMING = ("scheduling", "issuance", "notify")
 FACTS = 3
 TOLD_ONE_IN = 20
 CHUNK = 5_000
-AT_ONCE, SLICE_S = 64, 5.0
+AT_ONCE, SLICE_S = 64, 1.0
 LOOKS, LOOK_S, SETTLED_S = 3, 2.5, 1800.0
 """Gauges are set every 2 s."""
 
@@ -107,7 +106,7 @@ def _measure_intake(parts: Rig, marks: Marks, say: Say) -> None:
 
 
 async def _file(intake: ServiceProcess, requests: Iterator[bytes], wanted: int) -> None:
-    """Until so many have been accepted, or a few more."""
+    """Until so many have been accepted, or up to a slice more."""
     while _page(intake)["pelangi_requests_total"] < wanted:
         tally = await flood(intake.port, requests, AT_ONCE, SLICE_S)
         if tally.others:
