@@ -1,0 +1,163 @@
+"""Mutants of the four services."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    # the services
+    Mutant(
+        "a closed request goes on",
+        "services/intake/model.py",
+        'if "body" not in case or not is_open(case):',
+        'if "body" not in case:',
+        "tests/unit/intake/test_model.py",
+    ),
+    Mutant(
+        "an item is announced closed again and again",
+        "services/issuance/model.py",
+        'and item["item_id"] not in case.get("closed", {})',
+        "and True",
+        "tests/unit/issuance",
+    ),
+    Mutant(
+        "a day without limit",
+        "services/scheduling/days.py",
+        'if slot["visit_kind"] == VisitKind.HOME and _home_visits(day, team.team_id) >= team.home_visits_per_day:',
+        "if False:",
+        "tests/unit/scheduling",
+    ),
+    Mutant(
+        "whoever comes third holds",
+        "services/scheduling/model.py",
+        '    if want is None or want["placement_id"] != slot["placement_id"]:\n        return case\n    before =',
+        "    if want is None:\n        return case\n    before =",
+        "tests/unit/scheduling",
+    ),
+    Mutant(
+        "a visit is followed again and again",
+        "services/scheduling/model.py",
+        'if visit is None or visit["status"] not in OPEN_VISIT or visit["version"] >= seen.version:',
+        "if visit is None:",
+        "tests/unit/scheduling",
+    ),
+    Mutant(
+        "any claim may send",
+        "services/notify/delivery.py",
+        'return row["state"] == rows.CLAIMED and row.get("claim") == claim_id',
+        'return row["state"] == rows.CLAIMED',
+        "tests/unit/notify/test_sending.py",
+    ),
+    Mutant(
+        "an unknown end is sent again blindly",
+        "services/notify/delivery.py",
+        '        return _fall_back(case, key, "OUTCOME_UNKNOWN")',
+        '        return _changed(case, key, {"state": rows.PENDING, "due": rows.AT_ONCE})',
+        "tests/unit/notify/test_faults.py",
+    ),
+    Mutant(
+        "the dead are written to",
+        "services/notify/messages.py",
+        "if someone is not None and not someone.deceased",
+        "if someone is not None",
+        "tests/unit/notify/test_deceased_and_duplicates.py",
+    ),
+    # requests as life has them
+    Mutant(
+        "two duplicates of each other close both",
+        "services/intake/duplicates.py",
+        'if case.get("heading", {}).get("claim") != claim:',
+        "if False:",
+        "tests/unit/intake/test_duplicates.py",
+    ),
+    Mutant(
+        "the same key files another submission",
+        "services/intake/submissions.py",
+        'if case["created"]["digest"] != submission.digest:',
+        "if False:",
+        "tests/unit/intake/test_submissions.py",
+    ),
+    Mutant(
+        "an unknown key of a client is waited for",
+        "services/intake/submissions.py",
+        'return Submission(address.key, refusal="unknown_key")',
+        "raise",
+        "tests/unit/intake/test_submissions.py",
+    ),
+    Mutant(
+        "full-width digits are a NIK",
+        "services/intake/nik.py",
+        'if not re.fullmatch(r"[0-9]{16}", digits):',
+        "if not (digits.isdigit() and len(digits) == 16):",
+        "tests/unit/intake/test_nik.py",
+    ),
+    Mutant(
+        "who must be looked for is planned again by itself",
+        "services/scheduling/agenda.py",
+        "return reason is None or REASONS.deferral[DeferralReason(reason)].auto_reschedule",
+        "return True",
+        "tests/unit/scheduling",
+    ),
+    Mutant(
+        "a blank that is not there",
+        "services/issuance/blanks.py",
+        '"on_hand": {"$gte": 1}, slot',
+        "slot",
+        "tests/unit/issuance/test_blanks.py",
+    ),
+    Mutant(
+        "a card goes on without its new recording",
+        "services/issuance/model.py",
+        'if not done_visits(case, item["item_id"]) - set(document.get("done_before", [])):',
+        'if not done_visits(case, item["item_id"]):',
+        "tests/unit/issuance",
+    ),
+    Mutant(
+        "one key means two calls",
+        "pelangi/chassis/web.py",
+        'call.encode() + b"\\n" + canonical',
+        "canonical",
+        "tests/unit/chassis/test_web.py",
+    ),
+    Mutant(
+        "duplicate keys of JSON are taken",
+        "pelangi/chassis/web.py",
+        "if len(found) != len(pairs):",
+        "if False:",
+        "tests/unit/chassis/test_web.py",
+    ),
+    # calls on visits of one day
+    Mutant(
+        "a call that went along gets another's answer",
+        "services/scheduling/day_calls.py",
+        "                for call, result in zip(calls, results, strict=True):\n                    _settle(call, result)\n",
+        "                for call in calls:\n                    _settle(call, results[-1])\n",
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "the calls of a group share one version",
+        "services/scheduling/day_calls.py",
+        'change.after["version"] + 1',
+        'change.before["version"] + 1',
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "one refused call fails its group",
+        "services/scheduling/day_calls.py",
+        "            return error\n        return answer\n",
+        "            raise error\n        return answer\n",
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "every call writes its day alone",
+        "services/scheduling/day_calls.py",
+        "[call, *(c for c in others if c is not call and not c.over)]",
+        "[call]",
+        "tests/unit/scheduling/test_day_calls.py",
+    ),
+    Mutant(
+        "a mail connection is kept after a refusal",
+        "services/notify/channels/smtp.py",
+        "if isinstance(result, Accepted) and client.is_connected and len(self._kept) < KEPT:",
+        "if len(self._kept) < KEPT:",
+        "tests/unit/notify/test_smtp.py",
+    ),
+)

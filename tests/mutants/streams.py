@@ -1,0 +1,148 @@
+"""Mutants of what goes through Kafka: consumers, the relay, the leader."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    # consuming
+    Mutant(
+        "a batch is acknowledged before it is written",
+        "pelangi/chassis/consumer.py",
+        "            await self._handle(records)",
+        "            asyncio.ensure_future(self._handle(records))",
+        "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
+        "offsets are committed whatever happens",
+        "pelangi/chassis/kafka.py",
+        '"ack_policy": AckPolicy.NACK_ON_ERROR',
+        '"ack_policy": AckPolicy.ACK_FIRST',
+        "tests/wiring/test_wiring.py",
+    ),
+    Mutant(
+        "several brokers are taken for one host's name",
+        "pelangi/chassis/kafka.py",
+        'settings.kafka_bootstrap.split(",")',
+        "[settings.kafka_bootstrap]",
+        "tests/unit/chassis/test_servers.py",
+    ),
+    Mutant(
+        "records of open transactions are read",
+        "pelangi/chassis/kafka.py",
+        '"isolation_level": "read_committed"',
+        '"isolation_level": "read_uncommitted"',
+        "tests/wiring/test_wiring.py",
+    ),
+    Mutant(
+        "a failing store is swallowed",
+        "pelangi/chassis/consumer.py",
+        "            self._backoff = min(self._backoff * 2, LAST_BACKOFF_S)\n            raise",
+        "            self._backoff = min(self._backoff * 2, LAST_BACKOFF_S)",
+        "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
+        "what lost a race is not folded again",
+        "pelangi/chassis/consumer.py",
+        "if not changes or await self._write(changes):",
+        "if not changes or await self._write(changes) is not None:",
+        "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
+        "a broken record is dropped",
+        "pelangi/chassis/consumer.py",
+        "            await self.set_aside(record, reason)",
+        "            pass",
+        "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
+        "a bug of ours drains the stream into the dead letters",
+        "pelangi/chassis/consumer.py",
+        "if len(records) >= MAX_SAME_EXCEPTIONS:",
+        "if False:",
+        "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
+        "what was read ahead is committed with the batch in hand",
+        "pelangi/chassis/read_ahead.py",
+        "            await self._consumer.commit(ends)",
+        "            await self._consumer.commit({p: await self._consumer.position(p) for p in ends})",
+        "tests/unit/chassis/test_read_ahead.py",
+    ),
+    Mutant(
+        "a batch that is put back leaves what was read after it",
+        "pelangi/chassis/read_ahead.py",
+        "                self._consumer.seek(partition, offset)",
+        "                pass",
+        "tests/unit/chassis/test_read_ahead.py",
+    ),
+    Mutant(
+        "what was read ahead is handled although its batch was put back",
+        "pelangi/chassis/subscriber.py",
+        "            await self.ahead.put_back()",
+        "            pass",
+        "tests/faults/test_read_ahead.py",
+    ),
+    # the relay and the leader
+    Mutant(
+        "cleared before it is sent",
+        "pelangi/chassis/relay.py",
+        "            await self._send(producer, records)",
+        "            await self._clear(sent)\n            await self._send(producer, records)",
+        "tests/unit/chassis/test_relay.py",
+    ),
+    Mutant(
+        "the whole outbox is cleared",
+        "pelangi/chassis/relay.py",
+        '{"$not": [{"$in": ["$$this.id", ids]}]}',
+        '{"$in": ["$$this.id", []]}',
+        "tests/unit/chassis/test_relay.py",
+    ),
+    Mutant(
+        "pending_since is nulled instead of removed",
+        "pelangi/chassis/relay.py",
+        '"$$REMOVE", {"$min": _TIMES}',
+        'None, {"$min": _TIMES}',
+        "tests/unit/chassis/test_relay.py",
+    ),
+    Mutant(
+        "a snapshot is numbered as when it was marked",
+        "pelangi/chassis/relay.py",
+        '"sequence": case["version"],',
+        '"sequence": marker["sequence"],',
+        "tests/unit/chassis/test_relay.py",
+    ),
+    Mutant(
+        "the lease is stolen at first sight",
+        "pelangi/chassis/leader.py",
+        "if time.monotonic() - self._seen_at < self.ttl_s:",
+        "if False:",
+        "tests/unit/chassis/test_leader.py",
+    ),
+    Mutant(
+        "the lease is taken from whoever beats",
+        "pelangi/chassis/leader.py",
+        "return await self.collection.update(Guarded(LEASE, version, update))",
+        'return bool(await self.collection.update_where({"_id": LEASE}, update))',
+        "tests/unit/chassis/test_leader.py",
+    ),
+    Mutant(
+        "a leadership's fault is only called a group",
+        "pelangi/chassis/leader.py",
+        "name = type(_cause(error)).__name__",
+        "name = type(error).__name__",
+        "tests/unit/chassis/test_leader.py",
+    ),
+    Mutant(
+        "a consumer that hangs is left hanging",
+        "pelangi/chassis/running.py",
+        "if self.subscriber.dead or (self._idles() and await self.subscriber.reachable()):",
+        "if self.subscriber.dead:",
+        "tests/unit/chassis/test_revival.py",
+    ),
+    Mutant(
+        "a point that ended the process stays in its list",
+        "pelangi/chassis/crash.py",
+        "_take_out(path, name)",
+        "_take_out(path, '')",
+        "tests/unit/chassis/test_crash.py",
+    ),
+)
