@@ -75,6 +75,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "tests/unit/chassis/test_read_ahead.py",
     ),
     Mutant(
+        "what was decoded ahead is taken for any batch",
+        "pelangi/chassis/consumer.py",
+        "ahead[1] if ahead and ahead[0] is records else",
+        "ahead[1] if ahead else",
+        "tests/unit/chassis/test_consumer.py",
+    ),
+    Mutant(
         "what was read ahead is handled although its batch was put back",
         "pelangi/chassis/subscriber.py",
         "            await self.ahead.put_back()",
