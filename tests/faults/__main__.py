@@ -1,7 +1,8 @@
 """`python -m tests.faults [CLASS …]`: try the faults at length (all without a name), then write docs/faults.md.
 
-Each class is a module of this folder (`random_kills` is test_random_kills.py), or `everyday` (tests/system). What each came to
-is kept in the data folder, so that one of them can be tried again, and `--render` alone writes the page again. The exit code is
+Each class is a module of this folder (`random_kills` is test_random_kills.py), `everyday` (tests/system), or `machine`
+(tests/properties). What each came to is kept in the data folder, so that one can be tried again, and `--render` alone
+writes the page again. The exit code is
 1 where a test failed, the checker found something, or (all classes) too few were killed or filed.
 """
 
@@ -23,6 +24,7 @@ from tests.faults.report import FINDINGS, Result, read, render, row, shortfalls,
 PAGE = PROJECT / "docs" / "faults.md"
 FOLDER = Path(__file__).parent
 EVERYDAY, EVERYDAY_FILE = "everyday", PROJECT / "tests" / "system" / "test_everyday_faults.py"
+MACHINE, MACHINE_FILE = "machine", PROJECT / "tests" / "properties" / "test_machine.py"
 EVERYDAY_REQUESTS = 300
 TEST_TIMEOUT_S = 3000
 POLL_S = 1.0
@@ -32,7 +34,7 @@ def classes() -> dict[str, Path]:
     """The file of each class, in the order of trying: random kills last, they take longest."""
     files = {path.stem.removeprefix("test_"): path for path in sorted(FOLDER.glob("test_*.py"))}
     last = files.pop("random_kills")
-    return {**files, EVERYDAY: EVERYDAY_FILE, "random_kills": last}
+    return {**files, EVERYDAY: EVERYDAY_FILE, MACHINE: MACHINE_FILE, "random_kills": last}
 
 
 def kept(names: Sequence[str]) -> list[Result]:

@@ -8,45 +8,76 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from pelangi.contracts.topics import BY_NAME, REQUEST_SUBMITTED, read_by
-from tests.faults.report import whole
+from tests.faults.report import Result, keep, whole
 from tests.properties.machine import invariants
 from tests.properties.machine.people import Call, People
 from tests.properties.machine.process import Process
+from tests.properties.machine.tally import TALLY, missing, table
 from tests.properties.machine.world import REPLICAS, World, made, services
 from tests.support.submissions import submission
 
-EXAMPLES, STEPS = (1500, 60) if whole() else (25, 30)
+EXAMPLES, STEPS = (350, 60) if whole() else (32, 50)
 QUIET_S = 1500.0
-POINTS = (
+EVERYWHERE = (
     "subscriber.before-commit",
     "consumer.after-read",
     "consumer.half-written",
     "consumer.half-updated",
     "consumer.after-write",
     "consumer.after-dead-letters",
-    "command.after-write",
     "relay.after-read",
     "relay.after-send",
     "relay.after-commit",
-    "booking.after-wanted",
-    "booking.after-booked",
-    "booking.after-amended",
-    "booking.after-left",
-    "booking.after-held",
-    "visit.after-day",
-    "visit.after-first-member",
-    "send.after-claim",
-    "send.after-accepted",
 )
+POINTS = {
+    "intake": ("command.after-write", "duplicate.after-heading", "duplicate.after-learning"),
+    "scheduling": (
+        "booking.after-wanted",
+        "booking.after-booked",
+        "booking.after-amended",
+        "booking.after-left",
+        "booking.after-held",
+        "visit.after-day",
+        "visit.after-first-member",
+    ),
+    "issuance": ("command.after-write",),
+    "notify": ("send.after-claim", "send.after-accepted"),
+}
+"""The points that a service passes besides those of every service."""
 PLACES = [(service, replica) for service in ("intake", "scheduling", "issuance", "notify") for replica in REPLICAS]
+ARMED = [(where, point) for where in PLACES for point in (*EVERYWHERE, *POINTS[where[0]])]
 place = st.sampled_from(PLACES)
 replica = st.sampled_from(REPLICAS)
 which = st.integers(0, 30)
+
+
+SEEN = {
+    "filed": 50,
+    "kill": 10,
+    "pause": 10,
+    "fenced": 1,
+    "dead letter": 10,
+    "redelivered": 50,
+    "lost race": 20,
+    "unknown outcome": 20,
+    "requests 201": 50,
+    "details 200": 1,
+    "deceased 200": 1,
+    "withdrawal 200": 1,
+    "depart 200": 1,
+    "arrive 200": 1,
+    "complete 200": 1,
+    "reschedule 200": 1,
+    "fail 200": 1,
+    "transitions 200": 1,
+    "crash *": 3,
+}
+"""How often each must be seen in a run."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -83,8 +114,9 @@ class Machine(RuleBasedStateMachine):
             self.people.make(self.people.calls[-1 - at % len(self.people.calls)], to)
             self._pass()
 
-    @rule(at=which, what=st.sampled_from(("withdrawal", "deceased", "details", "details")), to=replica)
-    def change_request(self, at: int, what: str, to: int) -> None:
+    @rule(at=which, to=replica)
+    def change_request(self, at: int, to: int) -> None:
+        what = self.world.rng.choice(("withdrawal", "deceased", "details", "details"))
         requests = sorted(self.world.cases("intake"))
         if requests and (call := self.people.on_request(requests[at % len(requests)], what)):
             self._make(call, to)
@@ -93,10 +125,17 @@ class Machine(RuleBasedStateMachine):
     def team_calls(self, to: int) -> None:
         self._make(self.people.of_team(), to)
 
+    @rule(to=replica)
+    def visit_is_made(self, to: int) -> None:
+        for _ in range(3):
+            self._make(self.people.of_team(well=True), to)
+            self._pass(2)
+
     @rule(to=replica, steps=st.integers(1, 4))
     def desk_calls(self, to: int, steps: int) -> None:
         for _ in range(steps):
             self._make(self.people.of_desk(), to)
+            self._pass(0.5)
 
     def _make(self, call: Call | None, to: int) -> None:
         if call:
@@ -147,11 +186,15 @@ class Machine(RuleBasedStateMachine):
 
     @rule(where=place)
     def kill(self, where: tuple[str, int]) -> None:
+        TALLY["kill"] += 1
         self._process(where).kill()
 
-    @rule(where=place, point=st.sampled_from(POINTS), passage=st.integers(1, 3))
-    def arm(self, where: tuple[str, int], point: str, passage: int) -> None:
+    @rule(at=st.sampled_from(ARMED), passage=st.integers(1, 3))
+    def arm(self, at: tuple[tuple[str, int], str], passage: int) -> None:
+        where, point = at
         self._process(where).armed[point] = passage
+        self.people.make(self.people.filing(), 0)  # something to pass it with
+        self._pass(5)
 
     @rule()
     def revive(self) -> None:
@@ -172,6 +215,7 @@ class Machine(RuleBasedStateMachine):
     def pause(self, where: tuple[str, int]) -> None:
         process = self._process(where)
         if not process.dead and not process.paused:
+            TALLY["pause"] += 1
             process.pause()
 
     @rule(service=st.sampled_from(("intake", "scheduling", "issuance", "notify")))
@@ -180,10 +224,14 @@ class Machine(RuleBasedStateMachine):
         lease = self.world.stores[service].collection("lease").documents.get("leader")
         for (name, _), process in self.world.processes.items():
             if lease and name == service and process.running.lease.holder == lease["holder"]:
+                for _ in range(3):  # something to be about to send
+                    self.people.make(self.people.filing(), 0)
+                self._pass(self.world.rng.uniform(0.02, 0.3))
                 self._stand_still(process)
 
     def _stand_still(self, process: Process) -> None:
         if not process.dead and not process.paused:
+            TALLY["pause"] += 1
             process.pause()
             self._pass(9)
             process.resume()
@@ -217,6 +265,8 @@ class Machine(RuleBasedStateMachine):
                 self.people.make(call, *REPLICAS)
             assert self.world.loop.until(lambda: not self.people.under_way and self._is_quiet(), QUIET_S)
             invariants.check(self.world, self.people, self.poison)
+            TALLY["filed"] += len(self.people.filed())
+            TALLY["dead letter"] += sum(len(log) for w, log in self.world.kafka.logs.items() if w.topic.endswith(".dlq"))
         finally:
             self.world.end()
 
@@ -241,6 +291,7 @@ class Machine(RuleBasedStateMachine):
 def made_world() -> Iterator[None]:
     """Processes of ours instead of real ones; their log would be longer than the run."""
     services()
+    TALLY.clear()
     logging.disable(logging.CRITICAL)
     with made():
         yield
@@ -258,5 +309,9 @@ def test_everybody_at_once(made_world: None) -> None:
             database=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
+            phases=[Phase.generate, Phase.shrink] if whole() else [Phase.generate],  # shrinking takes minutes
         ),
     )
+    crashes = sum(count for name, count in TALLY.items() if name.startswith("crash "))
+    keep(Result("hypothesis state machine", kills=crashes + TALLY["kill"] + TALLY["pause"], requests=TALLY["filed"]))
+    assert not missing(SEEN), (missing(SEEN), table())

@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, ProducerFenced
 
 from pelangi.contracts.topics import TOPICS
+from tests.properties.machine.tally import TALLY
 
 PARTITIONS = 3
 """Of every data topic here: enough to be shared by two replicas."""
@@ -42,6 +43,7 @@ class Group:
     members: list["Consumer"] = field(default_factory=list)
     committed: dict[TopicPartition, int] = field(default_factory=dict)
     generation: int = 0
+    delivered: dict[TopicPartition, int] = field(default_factory=dict)
 
 
 class Kafka:
@@ -141,6 +143,8 @@ class Consumer:
                 continue
             end = min(self._kafka.readable(where), self._at[where] + rng.randint(1, 6))
             records += [e for e in self._kafka.logs[where][self._at[where] : end] if e.of.state == COMMITTED]
+            TALLY["redelivered"] += max(0, min(end, self._group.delivered.get(where, 0)) - self._at[where])
+            self._group.delivered[where] = max(end, self._group.delivered.get(where, 0))
             self._at[where] = end
         return tuple(records)
 
@@ -169,6 +173,7 @@ class Producer:
 
     def _require_newest(self) -> None:
         if self._id and self._kafka.epochs[self._id] != self._epoch:
+            TALLY["fenced"] += 1
             raise ProducerFenced
 
     async def begin_transaction(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pelangi.simulate.desk import transition_bodies
 from pelangi.simulate.lifecycles import next_steps
+from tests.properties.machine.tally import TALLY
 from tests.properties.machine.world import World
 from tests.support.bodies import body
 
@@ -73,18 +74,19 @@ class People:
         village = self.rng.choice(("19.71.04.1009", "19.71.01.1004"))
         return first | {"place": {**first["place"], "village_code": village, "landmark": f"dekat {self.rng.randrange(5)}"}}
 
-    def of_team(self) -> Call | None:
-        """A team's next call on some visit."""
+    def of_team(self, *, well: bool = False) -> Call | None:
+        """A team's next call on some visit; `well`: on the one that is furthest, and all goes as planned."""
         standing = [
             (i, v) for d in self.world.days().values() for i, v in d.get("visits", {}).items() if v["status"] in OPEN_VISIT
         ]
         if not standing:
             return None
-        visit_id, visit = self.rng.choice(sorted(standing, key=lambda pair: pair[0]))
-        what = self.rng.choice(STEPS[visit["status"]])
+        standing.sort(key=lambda pair: (list(STEPS)[::-1].index(pair[1]["status"]), pair[0]))
+        visit_id, visit = standing[0] if well else self.rng.choice(standing)
+        what = STEPS[visit["status"]][0] if well else self.rng.choice(STEPS[visit["status"]])
         items = [i["item_id"] for m in visit["members"].values() for i in m["items"]]
         outcomes = [{"item_id": i, "outcome": "DONE"} for i in items]
-        if outcomes and self.rng.random() < 0.3:
+        if outcomes and not well and self.rng.random() < 0.3:
             outcomes[0] |= {"outcome": "DEFERRED", "reason": "NO_UPLINK"}
         values = {"complete": {"items": outcomes}, "fail": {"reason": "NO_UPLINK"}, "reschedule": {"reason": "NO_UPLINK"}}
         return self._new("scheduling", f"/v1/visits/{visit_id}/{what}", values.get(what, {}))
@@ -117,6 +119,7 @@ class People:
             return
         finally:
             self.under_way -= 1
+        TALLY[f"{call.path.split('/')[-1]} {answer.status_code}"] += 1
         if answer.status_code < 500:
             call.answers.append((answer.status_code, answer.content))
         else:

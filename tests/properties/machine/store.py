@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pelangi.chassis.store import StoreError
+from tests.properties.machine.tally import TALLY
 from tests.support.memory_store import MemoryCollection, MemoryStore
 
 WRITES = frozenset({"insert", "insert_many", "insert_each", "update", "update_many_guarded", "update_each", "update_where"})
@@ -39,9 +40,12 @@ class CollectionView:
             await self._process.io()
             if not self._process.world.fails():
                 answer = await call(*args, **options)
+                if name in WRITES and (answer is False or (name.endswith("_each") and False in answer)):
+                    TALLY["lost race"] += 1
                 await self._process.io()
                 return answer
             if name in WRITES:
+                TALLY["unknown outcome"] += 1
                 await self._partly(name, call, *args, **options)
             await self._process.io()
             raise StoreError("cut off")

@@ -27,6 +27,7 @@ from tests.properties.machine.kafka import Kafka
 from tests.properties.machine.loop import MadeLoop
 from tests.properties.machine.mailbox import Channel, Mailbox
 from tests.properties.machine.process import PROCESS, Killed, MadeKafka, MadeSubscriber, Process, made_store, me
+from tests.properties.machine.tally import TALLY
 from tests.support.memory_store import MemoryStore
 
 REPLICAS = (0, 1)
@@ -135,6 +136,8 @@ class _Armed:
 
     def __setitem__(self, name: str, value: tuple[int, bool]) -> None:
         me().armed[name] = value[0]
+        if value[0] <= 0:
+            TALLY[f"crash {name}"] += 1
 
 
 def _exit(_: int) -> None:
