@@ -287,9 +287,9 @@ def _failure(error: Mapping[str, Any]) -> Outcome:
     try:
         _not_too_large(error)
         if error["code"] != DUPLICATE_KEY:
-            raise OperationFailure("a write was refused", error["code"])
+            return OperationFailure("a write was refused", error["code"])
         _only_on_id(error)
-    except Exception as failure:  # noqa: BLE001 - raised two lines above
+    except (DocumentTooLarge, UniqueIndexTaken) as failure:
         return failure
     return False
 

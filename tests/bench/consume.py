@@ -119,7 +119,7 @@ class _Metered(Subscriber):
             await acknowledge()
             self.meter.committed(len(message))
 
-        parsed.ack = ack  # type: ignore[method-assign]
+        parsed.ack = ack
         return parsed
 
 
@@ -170,7 +170,7 @@ async def by_hand(rig: Rig, case: Case, name: str) -> Meter:
 
 
 def _request_of(data: dict[str, Any]) -> str:
-    return data["request_id"] if "request_id" in data else data["request"]["request_id"]  # type: ignore[no-any-return]
+    return str(data["request_id"] if "request_id" in data else data["request"]["request_id"])
 
 
 async def tutorial(rig: Rig, case: Case, name: str) -> Meter:
