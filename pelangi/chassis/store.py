@@ -150,6 +150,8 @@ class DriverCollection:
         try:
             await self._inner.insert_many(list(documents), ordered=False)
         except BulkWriteError as error:
+            if error.details.get("writeConcernErrors"):  # no majority answered: nothing is known of any
+                raise
             for write_error in error.details["writeErrors"]:
                 _not_too_large(write_error)
                 if write_error["code"] != DUPLICATE_KEY:
