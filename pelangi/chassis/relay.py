@@ -1,7 +1,7 @@
 """The relay: the only way events leave a service.
 
 Per cycle: find at most 500 pending cases, send every envelope in outbox order in one Kafka transaction, commit, clear
-exactly the ids that were sent. A crash between commit and clear sends the same ids again; readers drop them.
+exactly what was sent. A crash between commit and clear sends the same ids again; readers drop them.
 """
 
 import asyncio
@@ -165,12 +165,17 @@ class Relay:
         return Outgoing(envelope.type, key.encode(), value, headers, size)
 
     async def _clear(self, sent: Sequence[Document]) -> None:
-        ids = [stored["id"] for case in sent for stored in case["outbox"]]
-        await self.cases.update_where(
-            {"_id": {"$in": [case["_id"] for case in sent]}},
-            [
-                {"$set": {"outbox": {"$filter": {"input": "$outbox", "cond": {"$not": [{"$in": ["$$this.id", ids]}]}}}}},
-                # removed, never null: a null would never get smaller under $min
-                {"$set": {"pending_since": {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", {"$min": _TIMES}]}}},
-            ],
-        )
+        """Take exactly the rows that were sent: of each case those up to the version that it was read at; later ones stay."""
+        read_at: dict[int, list[str]] = {}
+        for case in sent:
+            read_at.setdefault(case["version"], []).append(case["_id"])
+        await self.cases.update_where_each([({"_id": {"$in": ids}}, _rows_after(version)) for version, ids in read_at.items()])
+
+
+def _rows_after(version: int) -> list[Document]:
+    """The pipeline that leaves only these in the outbox. By version, not by id: a server looks through a list of ids per row."""
+    return [
+        {"$set": {"outbox": {"$filter": {"input": "$outbox", "cond": {"$gt": ["$$this.sequence", version]}}}}},
+        # removed, never null: a null would never get smaller under $min
+        {"$set": {"pending_since": {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", {"$min": _TIMES}]}}},
+    ]

@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, UpdateOne
+from pymongo import AsyncMongoClient, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.read_concern import ReadConcern
@@ -88,6 +88,8 @@ class Collection(Protocol):
     async def update_each(self, updates: Sequence[Guarded]) -> Sequence[Outcome]: ...
 
     async def update_where(self, filter: Filter, update: Any) -> int: ...
+
+    async def update_where_each(self, updates: Sequence[tuple[Filter, Any]]) -> int: ...
 
     async def count(self, filter: Filter) -> int: ...
 
@@ -224,6 +226,11 @@ class DriverCollection:
     async def update_where(self, filter: Filter, update: Any) -> int:
         """How many documents matched and were updated by `update`, an update document or a pipeline."""
         result = await self._inner.update_many(filter, update)
+        return int(result.matched_count)
+
+    async def update_where_each(self, updates: Sequence[tuple[Filter, Any]]) -> int:
+        """The same for several filters, each with its own update, in one command; no document may match two of them."""
+        result = await self._inner.bulk_write([UpdateMany(where, update) for where, update in updates], ordered=False)
         return int(result.matched_count)
 
     async def count(self, filter: Filter) -> int:

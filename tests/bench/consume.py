@@ -17,6 +17,7 @@ ahead: the same with nothing but the write going on while the store writes; it s
 import asyncio
 import importlib
 import json
+import re
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -233,7 +234,8 @@ def _compare(parts: Rig, case: Case, say: Say) -> list[Figure]:
     sides: dict[str, list[Meter]] = {"ours": [], "hand": []}
     for at in range(ROUNDS + 1):
         for side, meters in sides.items():
-            name = parts.fresh(case.service, f"{side}-{at}-{case.topic}", list(case.known.values()))
+            # a group of its own, too: another case's has read this topic
+            name = parts.fresh(case.service, f"{side}-{at}-{re.sub('[^a-z]+', '-', case.name)}", list(case.known.values()))
             if side == "ours":
                 commands.append(Commands())
             made = run(ours(parts, case, name, commands[-1]) if side == "ours" else by_hand(parts, case, name))

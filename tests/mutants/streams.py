@@ -99,8 +99,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the whole outbox is cleared",
         "pelangi/chassis/relay.py",
-        '{"$not": [{"$in": ["$$this.id", ids]}]}',
-        '{"$in": ["$$this.id", []]}',
+        '{"$gt": ["$$this.sequence", version]}',
+        '{"$gt": ["$$this.sequence", 10**9]}',
         "tests/unit/chassis/test_relay.py",
     ),
     Mutant(

@@ -18,7 +18,7 @@ from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection, Store
 from tests.stores.conftest import Seen
 
-ASKING = frozenset({"find", "count", "update_where"})
+ASKING = frozenset({"find", "count", "update_where", "update_where_each"})
 """The methods of a Collection whose filter is the caller's own; all others go by `_id`."""
 
 INDEXED = frozenset({"IXSCAN", "EXPRESS_IXSCAN"})

@@ -99,7 +99,10 @@ async def test_a_batch_of_five_hundred(serve: Serve, name: str) -> None:
 async def test_a_cycle_of_the_relay(serve: Serve, name: str) -> None:
     async with serve(name) as here:
         envelope = {"type": "item-closed.v1", "aggregate": "a", "sequence": 1, "traceparent": TRACE, "data": b"{}", "time": NOW}
-        waiting = [{"_id": f"{n}", "outbox": [{**envelope, "id": f"e{n}"}], "pending_since": NOW} for n in range(BATCH + 100)]
+        waiting = [
+            {"_id": f"{n}", "version": 1 + n % 3, "outbox": [{**envelope, "id": f"e{n}"}], "pending_since": NOW}
+            for n in range(BATCH + 100)
+        ]
         await here.cases.insert_many(waiting)
         here.commands()
         relay, producer = Relay(here.cases, f"/services/{name}", {}, here.runtime.clock, here.runtime.written), Producer()

@@ -16,14 +16,14 @@ T = datetime(2026, 11, 24, 2, 10, tzinfo=UTC)
 
 
 def event(id: str, second: int = 0) -> dict[str, Any]:
-    return {"type": "request-created.v1", "id": id, "time": T + timedelta(seconds=second), "data": b"{}"}
+    return {"type": "request-created.v1", "id": id, "time": T + timedelta(seconds=second), "sequence": 1, "data": b"{}"}
 
 
 def push(version: int, *events: dict[str, Any]) -> Guarded:
     """As case.Change.update writes it."""
     update = {
         "$set": {"version": version + 1},
-        "$push": {"outbox": {"$each": list(events)}},
+        "$push": {"outbox": {"$each": [{**event, "sequence": version + 1} for event in events]}},
         "$min": {"pending_since": events[0]["time"]},
     }
     return Guarded("a", version, update)
@@ -104,10 +104,10 @@ async def test_a_null_never_gets_smaller(rig: Rig, relay: Relay) -> None:
     assert rig.raw()["pending_since"] is None
 
 
-async def test_many_cases_in_one_command(rig: Rig, relay: Relay) -> None:
+async def test_many_cases_of_any_version_in_one_command(rig: Rig, relay: Relay) -> None:
     await rig.cases.insert_many(
         [
-            {"_id": f"{n}", "version": 1, "outbox": [event(f"x{n}", n)], "pending_since": T + timedelta(seconds=n)}
+            {"_id": f"{n}", "version": 1 + n % 7, "outbox": [event(f"x{n}", n)], "pending_since": T + timedelta(seconds=n)}
             for n in range(300)
         ]
     )
@@ -117,3 +117,13 @@ async def test_many_cases_in_one_command(rig: Rig, relay: Relay) -> None:
     await relay._clear(read)
     assert [name for name, _ in rig.seen.data()] == ["update"]
     assert await pending(rig) == []
+
+
+async def test_each_case_keeps_what_is_newer_than_its_own_version(rig: Rig, relay: Relay) -> None:
+    """A case read at version 5 beside one read at version 1, whose next rows have lower numbers than 5."""
+    await rig.cases.insert({"_id": "b", "version": 5, "outbox": [event("f1") | {"sequence": 5}], "pending_since": T})
+    read = await pending(rig)
+    assert await rig.cases.update(push(1, event("e3", 2)))
+    await relay._clear(read)
+    assert [e["id"] for e in rig.raw("a")["outbox"]] == ["e3"]
+    assert rig.raw("b") == {"_id": "b", "version": 5, "outbox": []}

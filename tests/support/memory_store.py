@@ -101,11 +101,15 @@ class MemoryCollection:
 
     async def update_where(self, filter: Filter, update: Any) -> int:
         await self._called("update_where")
-        found = [d for d in self.documents.values() if matches(d, filter)]
-        for document in found:
-            self._store(piped(document, update) if isinstance(update, list) else updated(document, update))
+        matched = self._update_where(filter, update)
         await self._written("update_where")
-        return len(found)
+        return matched
+
+    async def update_where_each(self, updates: Sequence[tuple[Filter, Any]]) -> int:
+        await self._called("update_where_each")
+        matched = sum(self._update_where(where, update) for where, update in updates)
+        await self._written("update_where_each")
+        return matched
 
     async def count(self, filter: Filter) -> int:
         await self._called("count")
@@ -123,6 +127,12 @@ class MemoryCollection:
     async def _written(self, method: str) -> None:
         if self.after_write:
             await self.after_write(method)
+
+    def _update_where(self, filter: Filter, update: Any) -> int:
+        found = [d for d in self.documents.values() if matches(d, filter)]
+        for document in found:
+            self._store(piped(document, update) if isinstance(update, list) else updated(document, update))
+        return len(found)
 
     def _insert(self, document: Document) -> bool:
         if document["_id"] in self.documents:

@@ -149,8 +149,7 @@ def _evaluate(expression: Any, document: Document, this: Mapping[str, Any]) -> A
         return _evaluate(operand[1 if _evaluate(operand[0], document, this) else 2], document, this)
     arguments = _evaluate(operand, document, this)
     results: dict[str, Callable[[], Any]] = {
-        "$not": lambda: not arguments[0],
-        "$in": lambda: arguments[0] in arguments[1],
+        "$gt": lambda: arguments[0] > arguments[1],
         "$eq": lambda: arguments[0] == arguments[1],
         "$min": lambda: min(arguments, default=None),
     }

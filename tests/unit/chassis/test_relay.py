@@ -141,7 +141,7 @@ async def test_what_is_pushed_while_sending_stays(cases: MemoryCollection, relay
     await store(cases, lambda c: emit(c, CREATED))
 
     async def push(method: str) -> None:
-        if method == "update_where":
+        if method == "update_where_each":
             cases.before = None
             before: Any = await cases.get(R)
             change: Change[Any] = Change(before, before)
@@ -166,7 +166,7 @@ async def test_the_oldest_go_first_and_at_most_five_hundred(cases: MemoryCollect
     assert await relay.cycle(producer) == 10
     assert len(producer.committed) == 510
     assert cases.calls["find"] == 2, "one find and one update a cycle"
-    assert cases.calls["update_where"] == 2
+    assert cases.calls["update_where_each"] == 2
 
 
 async def test_a_write_wakes_it_at_once(cases: MemoryCollection, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
