@@ -5,7 +5,6 @@ answered.
 """
 
 import asyncio
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from operator import itemgetter
 from typing import Any, cast
 
 from fastapi import Response
+from pydantic_core import to_json
 
 from pelangi.chassis.case import Change, stub
 from pelangi.chassis.clock import Clock
@@ -20,7 +20,6 @@ from pelangi.chassis.crash import crash_point
 from pelangi.chassis.store import Collection, Document, StoreError
 from pelangi.chassis.web import Problem
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 REMEMBERED_KEYS = 32
 MAX_TRIES = 20
 
@@ -48,7 +47,7 @@ class Answer:
     @classmethod
     def of(cls, status: int, body: Any, *, location: str = "") -> "Answer":
         """An answer with a JSON body; its version is set when the command is written."""
-        return cls(status, _JSON(body).encode(), None, location)
+        return cls(status, to_json(body), None, location)
 
     def response(self) -> Response:
         """The HTTP response."""

@@ -100,7 +100,7 @@ async def read_body(request: Request, secret: str) -> Body:
     except TimeoutError:
         raise Problem(408, "too_slow", "Kiriman terlalu lambat. / The body did not come in time.") from None
     try:
-        return parse_json(raw, secret, call=request.url.path.lower())
+        return parse_json(raw, secret, call=request.scope["path"].lower())
     except NotJson:
         raise Problem(400, "not_json", "Bukan JSON. / Not JSON.") from None
 
@@ -125,9 +125,7 @@ def parse_json(raw: bytes, secret: str, *, call: str = "") -> Body:
     MAX_DEPTH.
     """
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
-        )
+        value = _STRICT(raw.decode("utf-8"))
         if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:  # else it cannot be as deep
             _require_shallow(value)
         # a lone surrogate is legal in JSON text and in no database
@@ -162,6 +160,9 @@ def _whole(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError("too large a number")
     return int(text)
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole).decode
 
 
 def _require_shallow(value: Any) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from pelangi.contracts.envelope import SCHEMA_BASE
 from pelangi.contracts.events import MODELS
 from pelangi.contracts.topics import TOPICS, Topic
@@ -51,9 +53,16 @@ def asyncapi(service: str = "") -> dict[str, Any]:
     }
 
 
+class _Schemas(GenerateJsonSchema):
+    """An enum that may grow is a union inside, and published as the enum: it has a title already."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return schema["type"] != "union" and super().field_title_should_be_set(schema)
+
+
 def schema(type_: str) -> dict[str, Any]:
     """The published JSON Schema (2020-12) of an event type: open, so that optional fields may be added within a version."""
-    generated = MODELS[type_].model_json_schema(mode="serialization")
+    generated = MODELS[type_].model_json_schema(mode="serialization", schema_generator=_Schemas)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{SCHEMA_BASE}/{type_}.json",

@@ -18,7 +18,7 @@ _SIXTEEN_DIGITS = re.compile(rb"[0-9]{16}")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """Of a UUID (RFC 9562): two bits of one digit."""
-_SEQUENCE = re.compile(r"[0-9]{1,18}")  # what fits into 64 bits
+_SEQUENCE = re.compile(rb"[0-9]{1,18}")  # what fits into 64 bits
 
 
 class EnvelopeError(ValueError):
@@ -98,21 +98,21 @@ def from_headers(topic: str, key: bytes | None, headers: Iterable[tuple[str, byt
 
     Raises EnvelopeError where a header is missing, is not UTF-8, or disagrees with the topic or the key.
     """
-    raw = dict(headers)
+    raw, key = dict(headers), key or b""
     try:
-        id_, type_, source = raw["ce_id"].decode(), raw["ce_type"].decode(), raw["ce_source"].decode()
-        subject, sequence = raw["ce_subject"].decode(), raw["ce_sequence"].decode()
-        request_id = (key or b"").decode()
+        id_, type_, source = raw["ce_id"].decode(), raw["ce_type"], raw["ce_source"].decode()
+        subject, sequence = raw["ce_subject"], raw["ce_sequence"]
+        request_id = key.decode()
         time, traceparent = raw.get("ce_time", b"").decode(), raw.get("ce_traceparent", b"").decode()
     except KeyError as missing:
         raise EnvelopeError(f"header {missing.args[0]} is missing") from None
     except UnicodeDecodeError:
         raise EnvelopeError("a header or the key is not UTF-8") from None
-    if type_ != topic:
+    if type_ != topic.encode():
         raise EnvelopeError("ce_type is not the topic")
     if not _ID.fullmatch(request_id):
         raise EnvelopeError("the key is not an id")
-    if subject != request_id:
+    if subject != key:
         raise EnvelopeError("ce_subject is not the key")
     if not _SEQUENCE.fullmatch(sequence):
         raise EnvelopeError("ce_sequence is not a number")

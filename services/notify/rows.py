@@ -89,6 +89,8 @@ def in_order(messages: Mapping[str, Row]) -> list[tuple[str, Row]]:
 
     Visit ids are UUIDv7, so their order is the order of the visits.
     """
+    if len(messages) < 2:
+        return list(messages.items())
     return sorted(messages.items(), key=lambda item: _place(*item))
 
 
@@ -110,7 +112,6 @@ def first_open(messages: Mapping[str, Row]) -> tuple[str, Row] | None:
     Each reader has a queue of their own: a mail that one of them refuses for hours keeps none of the others waiting.
     """
     turns: dict[str, tuple[str, Row]] = {}
-    for key, row in in_order(messages):
-        if row["state"] in OPEN_STATES:
-            turns.setdefault(row.get("also", ""), (key, row))
+    for key, row in in_order({key: row for key, row in messages.items() if row["state"] in OPEN_STATES}):
+        turns.setdefault(row.get("also", ""), (key, row))
     return min(turns.values(), key=lambda turn: turn[1].get("due", AT_ONCE), default=None)

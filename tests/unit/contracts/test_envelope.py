@@ -84,9 +84,15 @@ def test_a_missing_header_is_named(name: str) -> None:
         from_headers("item-closed.v1", R.encode(), broken(**{name: None}))
 
 
-@pytest.mark.parametrize("name", ["ce_id", "ce_type", "ce_source", "ce_subject", "ce_sequence", "ce_time", "ce_traceparent"])
+@pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_time", "ce_traceparent"])
 def test_a_header_that_is_not_utf8(name: str) -> None:
     with pytest.raises(EnvelopeError, match="not UTF-8"):
+        from_headers("item-closed.v1", R.encode(), broken(**{name: b"\xff\xfe"}))
+
+
+@pytest.mark.parametrize("name", ["ce_type", "ce_subject", "ce_sequence"])
+def test_a_header_that_is_compared_as_bytes_and_is_not_utf8(name: str) -> None:
+    with pytest.raises(EnvelopeError, match=name):
         from_headers("item-closed.v1", R.encode(), broken(**{name: b"\xff\xfe"}))
 
 
