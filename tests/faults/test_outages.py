@@ -15,6 +15,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 import pytest
 
 from pelangi.local.private import PrivateStack
+from pelangi.simulate.options import Accepted
 from tests.faults import chaos
 from tests.faults.killer import SERVICES
 from tests.faults.metrics import scrape, total
@@ -58,16 +59,20 @@ async def reddest(stack: PrivateStack, component: str) -> None:
         await asyncio.sleep(0.5)
 
 
-async def outage(stack: PrivateStack, part: str, how: str, seed: int) -> chaos.Outcome:
-    """A load, the outage in its middle, and the checker. Fails where no gauge turned red."""
+async def outage(stack: PrivateStack, part: str, how: str, seed: int, earlier: list[Accepted]) -> chaos.Outcome:
+    """A load, the outage in its middle, and the checker. Fails where no gauge turned red.
+
+    earlier: what earlier outages filed on this stack, which the checker still finds there; gets what this one files.
+    """
     before = {s: scrape(stack.url(s)) for s in SERVICES}
     red = asyncio.create_task(reddest(stack, part))
     ending = asyncio.create_task(away(stack, part, how))
     accepted, problems = await chaos.lives(REQUESTS, seed)(stack)
     signals = await ending
     assert red.done(), "an outage that shows in no gauge"
+    earlier += accepted
     outcome = await chaos.checked(
-        stack, Result(f"{part} {how} for a minute", signals, len(accepted), seed=seed), accepted, problems
+        stack, Result(f"{part} {how} for a minute", signals, len(accepted), seed=seed), earlier, problems
     )
     after = {s: scrape(stack.url(s)) for s in SERVICES}
     moved = {name: sum(total(after[s], name) - total(before[s], name) for s in SERVICES) for name in SHOWS[part]}
@@ -81,9 +86,13 @@ if whole():
         with PrivateStack(tmp_path_factory.mktemp("outages"), ("--replicas", "2")) as running:
             yield running
 
+    @pytest.fixture(scope="module")
+    def earlier() -> list[Accepted]:
+        return []
+
     @pytest.mark.parametrize(("part", "how"), OUTAGES)
-    def test_a_part_away_for_a_minute(stack: PrivateStack, part: str, how: str) -> None:
-        outcome = asyncio.run(outage(stack, part, how, 83 + OUTAGES.index((part, how))))
+    def test_a_part_away_for_a_minute(stack: PrivateStack, part: str, how: str, earlier: list[Accepted]) -> None:
+        outcome = asyncio.run(outage(stack, part, how, 83 + OUTAGES.index((part, how)), earlier))
         keep(outcome.result)
         assert all(outcome.result.metrics.values()), outcome.result.metrics
         outcome.assert_clean()
