@@ -6,6 +6,7 @@ beyond them is taken away.
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -35,6 +36,7 @@ from pelangi.contracts.topics import SERVICES, TOPICS, Topic
 
 DEMO_SUBSCRIBER = "demo"
 TIMEOUT = 30.0
+APPLIED_POLL_S = 0.02
 SCRAM_ITERATIONS = 4096
 USER_NOT_FOUND = 11
 
@@ -77,7 +79,7 @@ def apply_topics(
     topics: Iterable[Topic] = TOPICS,
     client: Mapping[str, str] = {},
 ) -> list[str]:
-    """Make every declared topic, user and right; returns a line for each thing that was made or changed.
+    """Make every declared topic, user and right, until they work; returns a line for each thing that was made or changed.
 
     Raises ProvisionError when a topic has another partition count: keys would move, so this is never repaired.
     Outside of development give `password` and no `demo_subscriber`: the defaults are known to everybody.
@@ -88,6 +90,7 @@ def apply_topics(
     users = (*SERVICES, FORM, *((f"{SUBSCRIBER}{DEMO_SUBSCRIBER}",) if demo_subscriber else ()))
     _set_passwords(admin, {user: password(user) for user in users})
     done += [line for user in users for line in _set_rights(admin, user, rights_of(user, declared))]
+    _wait_applied(admin, users[-1], rights_of(users[-1], declared))
     return done
 
 
@@ -112,6 +115,7 @@ def grant_subscriber(
     admin = admin_client(bootstrap, admin_user, admin_password, client)
     _set_passwords(admin, {user: chosen})
     _set_rights(admin, user, rights_of(user))
+    _wait_applied(admin, user, rights_of(user))
     return chosen
 
 
@@ -207,16 +211,7 @@ def _set_passwords(admin: AdminClient, passwords: Mapping[str, str]) -> None:
 
 
 def _set_rights(admin: AdminClient, user: str, rights: set[Right]) -> list[str]:
-    principal = f"User:{user}"
-    anything: Any = None  # what a filter takes for "any name" and "any host", against its annotation
-    every = AclBindingFilter(
-        ResourceType.ANY, anything, ResourcePatternType.ANY, principal, anything, AclOperation.ANY, AclPermissionType.ANY
-    )
-    found = {
-        (acl.restype, acl.name, acl.resource_pattern_type, acl.operation)
-        for acl in admin.describe_acls(every, request_timeout=TIMEOUT).result(TIMEOUT)
-        if acl.permission_type == AclPermissionType.ALLOW
-    }
+    principal, found = f"User:{user}", _rights_found(admin, user)
     missing, surplus = rights - found, found - rights
     if missing:
         _results(admin.create_acls([AclBinding(*_binding(right, principal)) for right in missing]))
@@ -224,6 +219,30 @@ def _set_rights(admin: AdminClient, user: str, rights: set[Right]) -> list[str]:
         _results(admin.delete_acls([AclBindingFilter(*_binding(right, principal)) for right in surplus]))
     lines = [f"{user}: may {op.name} {kind.name} {name}" for kind, name, _, op in missing]
     return lines + [f"{user}: may no longer {op.name} {kind.name} {name}" for kind, name, _, op in surplus]
+
+
+def _rights_found(admin: AdminClient, user: str) -> set[Right]:
+    anything: Any = None  # what a filter takes for "any name" and "any host", against its annotation
+    every = AclBindingFilter(
+        ResourceType.ANY, anything, ResourcePatternType.ANY, f"User:{user}", anything, AclOperation.ANY, AclPermissionType.ANY
+    )
+    return {
+        (acl.restype, acl.name, acl.resource_pattern_type, acl.operation)
+        for acl in admin.describe_acls(every, request_timeout=TIMEOUT).result(TIMEOUT)
+        if acl.permission_type == AclPermissionType.ALLOW
+    }
+
+
+def _wait_applied(admin: AdminClient, user: str, rights: set[Right]) -> None:
+    """Until the broker shows these rights, the last thing that was set.
+
+    The controller acknowledges before the brokers have applied; they apply in order, so that whoever was made before can log in.
+    """
+    deadline = time.monotonic() + TIMEOUT
+    while _rights_found(admin, user) != rights:
+        if time.monotonic() > deadline:
+            raise ProvisionError(f"the rights of {user} are not applied")
+        time.sleep(APPLIED_POLL_S)
 
 
 def _binding(right: Right, principal: str) -> tuple[Any, ...]:
