@@ -1,9 +1,9 @@
 """`python -m tests.faults [CLASS …]`: try the faults at length (all without a name), then write docs/faults.md.
 
 Each class is a module of this folder (`random_kills` is test_random_kills.py), `everyday` (tests/system), or `machine`
-(tests/properties). What each came to is kept in the data folder, so that one can be tried again, and `--render` alone
-writes the page again. The exit code is
-1 where a test failed, the checker found something, or (all classes) too few were killed or filed.
+(tests/properties). What each came to is kept in docs/faults/, so that one can be tried again, and `--render` alone writes
+the page again. The exit code is 1 where a test failed, the checker found something, or (all classes) too few were killed or
+filed.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tests.bench.machine import machine
 from tests.faults.report import FINDINGS, Result, read, render, row, shortfalls, totals
 
 PAGE = PROJECT / "docs" / "faults.md"
+KEPT = PROJECT / "docs" / "faults"
 FOLDER = Path(__file__).parent
 EVERYDAY, EVERYDAY_FILE = "everyday", PROJECT / "tests" / "system" / "test_everyday_faults.py"
 MACHINE, MACHINE_FILE = "machine", PROJECT / "tests" / "properties" / "test_machine.py"
@@ -49,7 +50,8 @@ def try_class(name: str, path: Path) -> bool:
     lines.write_text("")
     env = {"PELANGI_FAULTS": "whole", "PELANGI_FAULTS_OUT": str(lines), "PELANGI_FAULT_REQUESTS": str(EVERYDAY_REQUESTS)}
     argv = [sys.executable, "-m", "pytest", "-q", "-s", "-o", f"timeout={TEST_TIMEOUT_S}", str(path)]
-    log = lines.with_suffix(".log")
+    log = default_folder() / "faults" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     _say(f"{name}: begins; its output is in {log}")
     with log.open("w") as output:
         run = subprocess.Popen(leashed(argv), cwd=PROJECT, env={**os.environ, **env}, stdout=output, stderr=subprocess.STDOUT)
@@ -120,11 +122,11 @@ def main(names: Sequence[str], only_render: bool) -> int:
 
 
 def _lines(name: str) -> Path:
-    return default_folder() / "faults" / f"{name}.jsonl"
+    return KEPT / f"{name}.jsonl"
 
 
 def _facts(name: str) -> Path:
-    return default_folder() / "faults" / f"{name}.json"
+    return KEPT / f"{name}.json"
 
 
 def _show(path: Path, shown: int) -> int:

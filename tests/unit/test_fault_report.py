@@ -48,7 +48,7 @@ def test_the_page_has_sums_seeds_metrics_and_where_it_was_tried() -> None:
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("PELANGI_DATA", str(tmp_path))
+    monkeypatch.setattr(command, "KEPT", tmp_path / "faults")
     (tmp_path / "faults").mkdir()
     return tmp_path / "faults"
 
