@@ -2,12 +2,13 @@
 
 Without a second replica: tests/faults/test_crash_points.py.
 
-`PELANGI_FAULT_REQUESTS` sets how many requests each test files (60 in `make test`).
+`PELANGI_FAULT_REQUESTS` sets how many requests each test files (40 in `make test`).
 """
 
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -15,7 +16,7 @@ from pelangi.local.private import PrivateStack
 from tests.faults.report import Result, keep
 from tests.support.city import SERVICES, filed, finish, kill, leader, leads, paused, simulation, wait_for
 
-REQUESTS = int(os.environ.get("PELANGI_FAULT_REQUESTS", "60"))
+REQUESTS = int(os.environ.get("PELANGI_FAULT_REQUESTS", "40"))
 OPTIONS = ("--requests", str(REQUESTS), "--check", "--settle", "90")
 PATIENCE_S = 120 + 2 * REQUESTS
 KAFKA_AWAY_S = 30
@@ -52,10 +53,11 @@ def test_every_leader_killed_and_one_process_of_each_paused(stack: PrivateStack)
             kill(stack, leader(stack, service))
         for service in SERVICES:
             wait_for(lambda service=service: leader(stack, service) != "", 60, "a new leader")
-        for service in SERVICES:
-            follower = next(p for p in (service, f"{service}-2") if not leads(stack, p))
-            with paused(stack, follower):
-                time.sleep(PAUSE_S)
+        followers = [next(p for p in (service, f"{service}-2") if not leads(stack, p)) for service in SERVICES]
+        with ExitStack() as sleeping:
+            for follower in followers:
+                sleeping.enter_context(paused(stack, follower))
+            time.sleep(PAUSE_S)
         code, output = finish(process, PATIENCE_S + 300)
     assert code == 0, output
     keep(Result("kill -9 of every leader, a pause of every follower", 2 * len(SERVICES), REQUESTS, seed=22))
