@@ -26,8 +26,8 @@ tools: ## Chromium, Prometheus and Node.js from Debian, where they are missing
 up: setup ## run everything on this machine; Ctrl-C ends it
 	$(BIN)/pelangi up --play
 
-test: setup tools ## all tests, on real Kafka and a real store
-	$(BIN)/python -m pytest
+test: setup tools ## all tests, on real Kafka and a real store; names the slowest
+	$(BIN)/python -m pytest --durations=30
 
 check: setup tools ## style, types, boundaries, contracts, deployment files
 	$(BIN)/ruff format --check .

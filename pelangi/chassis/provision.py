@@ -90,7 +90,6 @@ def apply_topics(
     users = (*SERVICES, FORM, *((f"{SUBSCRIBER}{DEMO_SUBSCRIBER}",) if demo_subscriber else ()))
     _set_passwords(admin, {user: password(user) for user in users})
     done += [line for user in users for line in _set_rights(admin, user, rights_of(user, declared))]
-    _wait_applied(admin, users[-1], rights_of(users[-1], declared))
     return done
 
 
@@ -115,7 +114,6 @@ def grant_subscriber(
     admin = admin_client(bootstrap, admin_user, admin_password, client)
     _set_passwords(admin, {user: chosen})
     _set_rights(admin, user, rights_of(user))
-    _wait_applied(admin, user, rights_of(user))
     return chosen
 
 
@@ -217,6 +215,8 @@ def _set_rights(admin: AdminClient, user: str, rights: set[Right]) -> list[str]:
         _results(admin.create_acls([AclBinding(*_binding(right, principal)) for right in missing]))
     if surplus:
         _results(admin.delete_acls([AclBindingFilter(*_binding(right, principal)) for right in surplus]))
+    if missing or surplus:
+        _wait_applied(admin, user, rights)
     lines = [f"{user}: may {op.name} {kind.name} {name}" for kind, name, _, op in missing]
     return lines + [f"{user}: may no longer {op.name} {kind.name} {name}" for kind, name, _, op in surplus]
 
@@ -234,9 +234,9 @@ def _rights_found(admin: AdminClient, user: str) -> set[Right]:
 
 
 def _wait_applied(admin: AdminClient, user: str, rights: set[Right]) -> None:
-    """Until the broker shows these rights, the last thing that was set.
+    """Until the broker shows these rights. The controller acknowledges before the brokers have applied.
 
-    The controller acknowledges before the brokers have applied; they apply in order, so that whoever was made before can log in.
+    They apply in order: a user whose password was set before can log in by then.
     """
     deadline = time.monotonic() + TIMEOUT
     while _rights_found(admin, user) != rights:

@@ -152,13 +152,9 @@ class DriverCollection:
         try:
             await self._inner.insert_many(list(documents), ordered=False)
         except BulkWriteError as error:
-            if error.details.get("writeConcernErrors"):  # no majority answered: nothing is known of any
-                raise
-            for write_error in error.details["writeErrors"]:
-                _not_too_large(write_error)
-                if write_error["code"] != DUPLICATE_KEY:
-                    raise
-                _only_on_id(write_error)
+            for _, outcome in _failures(error, range(len(documents))):
+                if isinstance(outcome, Exception):
+                    raise outcome from None
             return False
         return True
 

@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 from pydantic_core.core_schema import union_schema, with_info_plain_validator_function
 
 from pelangi.contracts import topics
@@ -50,7 +50,7 @@ T = TypeVar("T")
 def _unknown(value: Any, info: ValidationInfo) -> str:
     if info.context == _READER and isinstance(value, str):
         return UNKNOWN
-    raise PydanticCustomError("not_a_choice", "not one of the choices")
+    raise ValueError("not one of the choices")
 
 
 class _Open:

@@ -89,7 +89,7 @@ def in_order(messages: Mapping[str, Row]) -> list[tuple[str, Row]]:
 
     Visit ids are UUIDv7, so their order is the order of the visits.
     """
-    if len(messages) < 2:
+    if len(messages) < 2:  # the usual case when a fact comes, hundreds at a time
         return list(messages.items())
     return sorted(messages.items(), key=lambda item: _place(*item))
 

@@ -15,7 +15,6 @@ EXPECTED = {
     "wrong-area": "area",
 }
 
-
 AT_ONCE = 2
 """Each run is a whole system of its own and waits for much of its time."""
 
