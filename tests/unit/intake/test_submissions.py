@@ -1,147 +1,25 @@
 """Requests posted as events: the same rules as over HTTP, one effect per key, one answer per record."""
 
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any, cast
-from uuid import UUID, uuid5
+from uuid import uuid5
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from pelangi.chassis import consumer as consumer_module
-from pelangi.chassis import web
-from pelangi.chassis.consumer import Consumer
-from pelangi.chassis.decode import Broken
-from pelangi.chassis.relay import Relay
-from pelangi.chassis.service import CASES, Runtime, make_decoder
-from pelangi.chassis.signal import Signal
 from pelangi.contracts.envelope import event_id
 from pelangi.contracts.events import decode
 from pelangi.contracts.request import RequestBody
 from pelangi.contracts.topics import REQUEST_CREATED, REQUEST_DETAILS, REQUEST_SUBMITTED, SUBMISSION_ANSWERED
 from services.intake import submissions
-from services.intake.app import Settings, make
-from services.intake.store import INDEXES
+from services.intake.app import make
 from tests.support.bodies import body, persons
-from tests.support.memory_store import MemoryCollection, MemoryStore, store_fault
 from tests.support.records import Raw
 from tests.support.submissions import KEYS, OTHER_KEYS, submission
 from tests.unit.intake.facts import closed_item
-from tests.unit.intake.rig import Clock
-
-KEY = "4c1d9a52-8e0b-4f6d-9a37-5b2e7f1c3d60"
-SECRET = UUID(Settings().deployment_secret.get_secret_value())
-R = str(uuid5(SECRET, f"/clients/hospital|{KEY}"))
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(_: float) -> None:
-        return None
-
-    monkeypatch.setattr(consumer_module.asyncio, "sleep", nothing)
-
-
-class Producer:
-    """A transactional producer that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.sent: list[Raw] = []
-
-    async def begin_transaction(self) -> None: ...
-
-    async def commit_transaction(self) -> None: ...
-
-    async def send(self, topic: str, value: bytes | None, *, key: bytes, headers: Any) -> Any:
-        self.sent.append(Raw(topic, key, value, headers))
-
-        async def acknowledged() -> None: ...
-
-        return acknowledged()
-
-
-@dataclass
-class Rig:
-    """Intake's consumers (two replicas), its relay and its HTTP, on one store in memory."""
-
-    http: httpx.AsyncClient
-    runtime: Runtime
-    letters: list[tuple[Raw, Broken]] = field(default_factory=list)
-    producer: Producer = field(default_factory=Producer)
-
-    def __post_init__(self) -> None:
-        service = make()
-        self.first, self.second = (
-            Consumer(
-                cases=self.runtime.cases,
-                decoder=make_decoder(service),
-                handlers=service.handlers,
-                clock=self.runtime.clock,
-                set_aside=self.set_aside,
-                written=self.runtime.written,
-            )
-            for _ in range(2)
-        )
-        self.relay = Relay(self.runtime.cases, "/services/intake", service.snapshots, self.runtime.clock, self.runtime.written)
-
-    @property
-    def cases(self) -> MemoryCollection:
-        return cast(MemoryCollection, self.runtime.cases)
-
-    async def set_aside(self, record: Any, broken: Broken) -> None:
-        self.letters.append((record, broken))
-
-    async def take(self, *records: Raw) -> list[Raw]:
-        """One batch, and what intake then sends."""
-        await self.first.handle(records)
-        return await self.send()
-
-    async def send(self) -> list[Raw]:
-        self.producer.sent.clear()
-        while await self.relay.cycle(cast(Any, self.producer)):
-            pass
-        return list(self.producer.sent)
-
-    def case(self, id: str = R) -> Any:
-        return self.cases.documents[id]
-
-
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    store = MemoryStore()
-    for index in INDEXES:
-        await store.collection(index.collection).create_index(index.keys, **index.options)
-    runtime = Runtime(Settings(), cast(Any, Clock()), cast(Any, store), store.collection(CASES), Signal())
-
-    async def ready() -> tuple[bool, dict[str, str]]:
-        return True, {}
-
-    app: FastAPI = web.make_app("intake", lifespan=None, asyncapi={}, ready=ready, live=lambda: True)
-    app.include_router(make().routes(runtime))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-        yield Rig(http, runtime)
-
-
-def answer(sent: list[Raw]) -> Any:
-    (one,) = [r for r in sent if r.topic == SUBMISSION_ANSWERED]
-    return json.loads(one.value or b"")
-
-
-def refused(*problems: tuple[str, str], key: str = KEY) -> dict[str, Any]:
-    return {
-        "submission_id": key,
-        "outcome": "REFUSED",
-        "request_id": None,
-        "problems": [{"pointer": pointer, "code": code} for pointer, code in problems],
-    }
-
-
-ACCEPTED = {"submission_id": KEY, "outcome": "ACCEPTED", "request_id": R, "problems": []}
+from tests.unit.intake.submitting import ACCEPTED, KEY, SECRET, R, Rig, answer, refused
 
 
 async def test_an_accepted_one_is_a_request_like_any_other(rig: Rig) -> None:
@@ -375,62 +253,6 @@ async def test_after_erasure_a_repeat_is_accepted_and_recreates_nobody(rig: Rig)
     assert answer(sent) == ACCEPTED
     assert "body" not in rig.case()
     assert answer(await rig.take(submission(KEY, body(notes="x"), offset=9))) == refused(("#", "key_reused"))
-
-
-async def test_two_replicas_with_the_same_record_make_one_request(rig: Rig) -> None:
-    """A rebalance gives the record to the second while the first is about to write."""
-    record = submission(KEY, body(), offset=7)
-
-    async def overtake(method: str) -> None:
-        if method == "insert_many":
-            rig.cases.before = None
-            await rig.second.handle([record])
-
-    rig.cases.before = overtake
-    sent = await rig.take(record)
-    assert [r.topic for r in sent] == [REQUEST_CREATED, REQUEST_DETAILS, SUBMISSION_ANSWERED]
-    assert rig.case()["version"] == 1
-
-
-async def test_two_replicas_with_the_same_key_at_two_offsets_make_one_request(rig: Rig) -> None:
-    async def overtake(method: str) -> None:
-        if method == "insert_many":
-            rig.cases.before = None
-            await rig.second.handle([submission(KEY, body(), offset=8).but(partition=4)])
-
-    rig.cases.before = overtake
-    sent = await rig.take(submission(KEY, body(), offset=7))
-    assert [r.topic for r in sent].count(REQUEST_CREATED) == 1
-    answers = [json.loads(r.value or b"") for r in sent if r.topic == SUBMISSION_ANSWERED]
-    assert answers == [ACCEPTED, ACCEPTED]
-    assert rig.case()["version"] == 2
-
-
-async def test_a_crash_after_the_write_answers_once(rig: Rig) -> None:
-    """The store wrote and its answer was lost: the batch comes again and finds its own mark."""
-
-    async def lost(method: str) -> None:
-        rig.cases.after_write = None
-        raise store_fault()
-
-    rig.cases.after_write = lost
-    record = submission(KEY, body(), offset=7)
-    with pytest.raises(Exception, match="made up"):
-        await rig.first.handle([record])
-    sent = await rig.take(record)
-    assert [r.topic for r in sent].count(SUBMISSION_ANSWERED) == 1
-    assert [r.topic for r in sent].count(REQUEST_CREATED) == 1
-
-
-async def test_a_taken_receipt_code_is_drawn_again_with_the_batch(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = iter(["00000000000", "00000000000", "00000000011"])
-    monkeypatch.setattr("services.intake.draws.draw_receipt_code", lambda _: next(codes))
-    await rig.take(submission(KEY, body(), offset=7))
-    other = submission("4c1d9a52-8e0b-4f6d-9a37-5b2e7f1c3d61", body(), offset=8)
-    with pytest.raises(Exception, match="receipt_code"):
-        await rig.first.handle([other])
-    assert answer(await rig.take(other))["outcome"] == "ACCEPTED"
-    assert len({c["receipt_code"] for c in rig.cases.documents.values()}) == 2
 
 
 async def test_at_most_three_commands_for_five_hundred_submissions(rig: Rig) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
 
@@ -17,76 +17,22 @@ from pelangi.contracts.codes import ItemVisitOutcome, ServiceKind
 from services.issuance.app import Settings, make
 from services.issuance.blanks import (
     BlankChange,
-    BlankKind,
-    Fate,
     Ledger,
     NoBlank,
     Opening,
     Stock,
-    Taking,
-    fate,
     move_stock,
     opened,
 )
-from services.issuance.case import Case, Document
+from services.issuance.case import Case
 from services.issuance.documents import DocumentStatus
 from services.issuance.metrics import BLANKS
 from services.issuance.model import Blank, Move, move_document
 from services.issuance.settling import settle_once
-from tests.support.memory_store import MemoryCollection, MemoryStore, store_fault
+from tests.support.memory_store import MemoryCollection, MemoryStore
 from tests.unit.issuance.officer import Client
-from tests.unit.issuance.scenario import CARD_WAY, NOW, REQUEST, Desk, completed, details, item_id
-
-PRINTED = {"to": "PRINTED", "siak_reference": "SIAK-1"}
-KTP, KIA = BlankKind.KTP, BlankKind.KIA
-
-
-class Times:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 24, 5, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    wall = now
-
-
-def ledger_of(client: Client) -> Ledger:
-    return Ledger(client.runtime.store.collection("blanks"))
-
-
-def stored(client: Client) -> MemoryCollection:
-    return cast(MemoryCollection, client.runtime.store.collection("blanks"))
-
-
-async def stock_up(client: Client, kind: BlankKind, count: int) -> None:
-    """Exactly this many on hand."""
-    on_hand = (await ledger_of(client).read())[kind]["on_hand"]
-    if on_hand:
-        await client.post("/v1/blanks", {"kind": kind, "change": "RETURNED", "count": on_hand})
-    if count:
-        await client.post("/v1/blanks", {"kind": kind, "change": "RECEIVED", "count": count})
-
-
-async def stock_of(client: Client, kind: BlankKind = KTP) -> dict[str, int]:
-    answer = (await client.http.get("/v1/blanks")).json()
-    return next({k: v for k, v in b.items() if k != "kind"} for b in answer["blanks"] if b["kind"] == kind)
-
-
-def balanced(stock: Any) -> bool:
-    return bool(
-        stock["received"] == stock["on_hand"] + stock["used"] + stock["spoiled"] + stock["lost"]
-        and all(stock[k] >= 0 for k in ("on_hand", "received", "used", "spoiled", "lost", "returned"))
-    )
-
-
-async def print_ready(client: Client, *kinds: ServiceKind) -> list[str]:
-    documents = await client.have(*kinds)
-    for document_id in documents:
-        assert (await client.move(document_id, {"to": "PRINT_READY"})).status_code == 200
-    return documents
+from tests.unit.issuance.scenario import CARD_WAY, REQUEST, Desk, completed, details, item_id
+from tests.unit.issuance.stock import KIA, KTP, PRINTED, Times, balanced, ledger_of, print_ready, stock_of, stock_up, stored
 
 
 async def test_a_fresh_system_starts_with_the_file_and_counts_from_there(client: Client) -> None:
@@ -202,126 +148,6 @@ async def test_printing_costs_few_commands_and_a_repeated_call_none_of_the_ledge
     before = Counter(stored(client).calls)
     await client.move(document_id, PRINTED, key)
     assert stored(client).calls == before
-
-
-@pytest.mark.parametrize("applied", [False, True])
-async def test_an_unknown_result_of_taking_is_looked_up(client: Client, applied: bool) -> None:
-    [document_id] = await print_ready(client, ServiceKind.KIA)
-    await ledger_of(client).read()
-    failed: list[str] = []
-
-    async def fail_once(method: str) -> None:
-        if method == "update_where" and not failed:
-            failed.append(method)
-            raise store_fault()
-
-    collection = stored(client)
-    collection.before, collection.after_write = (None, fail_once) if applied else (fail_once, None)
-    answer = await client.move(document_id, PRINTED)
-    assert failed
-    assert answer.status_code == (200 if applied else 503)
-    if not applied:
-        assert (await client.move(document_id, PRINTED)).status_code == 200
-    await settle_once(client.runtime, ledger_of(client))
-    assert (await stock_of(client, KIA))["used"] == 1
-
-
-async def test_a_crash_after_taking_gives_the_blank_back_and_the_late_caller_prints_nothing_with_it(client: Client) -> None:
-    times = Times()
-    client.runtime.clock = times
-    [document_id] = await print_ready(client, ServiceKind.KIA)
-    ledger = ledger_of(client)
-    await ledger.take(KIA, REQUEST, document_id, 0, times.wall())  # and here it crashed
-    assert await settle_once(client.runtime, ledger) == 0
-    assert (await stock_of(client, KIA))["on_hand"] == 1999
-    times.at += timedelta(minutes=3)
-    assert await settle_once(client.runtime, ledger) == 0  # the attempt is ended in the case first
-    assert (await client.case())["documents"][0]["print_attempt"] == 1
-    assert await settle_once(client.runtime, ledger) == 1
-    assert (await stock_of(client, KIA))["on_hand"] == 2000
-    assert (await client.move(document_id, PRINTED)).status_code == 200
-    assert await settle_once(client.runtime, ledger) == 1
-    assert (await stock_of(client, KIA))["used"] == 1
-
-
-async def test_a_retry_uses_the_blank_that_the_crashed_call_took(client: Client) -> None:
-    [document_id] = await print_ready(client, ServiceKind.KIA)
-    await stock_up(client, KIA, 1)
-    take = await ledger_of(client).take(KIA, REQUEST, document_id, 0, NOW)
-    assert (await stock_of(client, KIA))["on_hand"] == 0
-    assert (await client.move(document_id, PRINTED)).status_code == 200
-    assert (await client.case())["documents"][0]["blank"] == take
-
-
-async def test_a_caller_that_wakes_after_all_is_settled_costs_no_blank(client: Client) -> None:
-    [document_id] = await print_ready(client, ServiceKind.KIA)
-    await client.move(document_id, PRINTED)
-    ledger = ledger_of(client)
-    await settle_once(client.runtime, ledger)
-    await ledger.take(KIA, REQUEST, document_id, 0, NOW)
-    assert (await stock_of(client, KIA))["used"] == 2
-    await settle_once(client.runtime, ledger)
-    stock = await stock_of(client, KIA)
-    assert (stock["used"], stock["on_hand"]) == (1, 1999)
-
-
-async def test_a_blank_taken_back_between_taking_and_printing_is_taken_anew(client: Client) -> None:
-    times = Times()
-    client.runtime.clock = times
-    [document_id] = await print_ready(client, ServiceKind.KIA)
-    ledger = ledger_of(client)
-    armed = True
-
-    async def pause(method: str) -> None:
-        nonlocal armed
-        if method == "update_each" and armed:  # the caller has its blank and is about to write the case
-            armed = False
-            times.at += timedelta(minutes=3)
-            await settle_once(client.runtime, ledger)
-            await settle_once(client.runtime, ledger)
-
-    client.cases.before = pause
-    assert (await client.move(document_id, PRINTED)).status_code == 200
-    assert not armed
-    await settle_once(client.runtime, ledger)
-    stock = await stock_of(client, KIA)
-    assert (stock["used"], stock["on_hand"]) == (1, 1999)
-    assert (await client.case())["documents"][0]["print_attempt"] == 1
-
-
-async def test_a_document_that_is_cancelled_gives_its_blank_back(client: Client) -> None:
-    times = Times()
-    client.runtime.clock = times
-    [document_id] = await print_ready(client, ServiceKind.KIA)
-    ledger = ledger_of(client)
-    await ledger.take(KIA, REQUEST, document_id, 0, times.wall())
-    await client.post(f"/v1/items/{item_id(0)}/transitions", {"to": "WITHDRAWN"})
-    times.at += timedelta(minutes=3)
-    for _ in range(2):
-        await settle_once(client.runtime, ledger)
-    assert (await stock_of(client, KIA))["used"] == 0
-
-
-async def test_without_its_case_nothing_is_decided(client: Client) -> None:
-    ledger = ledger_of(client)
-    await ledger.take(KIA, "another request", "a document", 0, NOW - timedelta(days=9))
-    assert await settle_once(client.runtime, ledger) == 0
-    assert (await stock_of(client, KIA))["used"] == 1
-
-
-def test_the_fate_of_a_taking() -> None:
-    taking = Taking(take="t", request_id="r", document_id="d", attempt=1, at=NOW)
-    late = NOW + timedelta(minutes=3)
-
-    def of(wall: datetime = NOW, **document: Any) -> Fate:
-        return fate(cast(Document, {"document_id": "d", **document}), taking, wall)
-
-    assert of(blank="t", issued_at=NOW) is Fate.USED
-    assert of(blank="other", issued_at=NOW) is of(late, blank="other", issued_at=NOW) is Fate.GIVE_BACK
-    assert of(print_attempt=2) is Fate.GIVE_BACK
-    assert of(print_attempt=1) is Fate.WAIT
-    assert of(late, print_attempt=1) is Fate.END_ATTEMPT
-    assert fate(None, taking, late) is Fate.WAIT
 
 
 movements = st.tuples(st.sampled_from(BlankChange), st.integers(1, 5))
@@ -441,16 +267,3 @@ async def test_trap_17_no_blank_means_no_card_is_promised_and_the_recording_goes
     await client.post(f"/v1/items/{item_id(2)}/transitions", {"to": "WITHDRAWN"})
     assert await promised(client) == [None, True, False, None]
     assert child_card
-
-
-async def test_settling_one_taking_again_leaves_a_later_one_alone(client: Client) -> None:
-    ledger = ledger_of(client)
-    await ledger.take(KIA, REQUEST, "d", 0, NOW)
-    [first] = (await ledger.read())[KIA]["taking"].values()
-    await ledger.settle(KIA, first, used=True)
-    second = await ledger.take(KIA, REQUEST, "d", 0, NOW)
-    for used in (True, False):  # a leader that was paused
-        await ledger.settle(KIA, first, used=used)
-    stock = (await ledger.read())[KIA]
-    assert [t["take"] for t in stock["taking"].values()] == [second]
-    assert (stock["used"], stock["on_hand"]) == (2, 1998)
