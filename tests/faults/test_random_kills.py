@@ -13,7 +13,7 @@ from tests.faults.report import RANDOM, keep, whole
 
 VOLUME = [(seed, 5000) for seed in (51, 52, 53, 54, 55, 56)] if whole() else [(51, 100)]
 EVERY_S, MOST = (1.2, 1_000_000) if whole() else (1.0, 6)
-CLERKS, PAUSE_S = (24, 0.0) if whole() else (4, 0.3)
+CLERKS, PAUSE_S = (24, 0.6) if whole() else (4, 0.3)
 LIVES = [(61, 300), (62, 300)]
 LIVES_EVERY_S = 3.0
 

@@ -227,7 +227,7 @@ def line_up(m: Row, o: Layout, order: int) -> int:
         elif order < 6:
             key = -m[o.penalty + node]
         elif order < 11:
-            key = -m[o.penalty + node] * 16 // (m[o.service + node] + 1)
+            key = -m[o.penalty + node] * 16 // max(m[o.service + node], 1)
         elif order == 11:
             key = -m[o.travel + node]
         else:
