@@ -50,7 +50,9 @@ def test_a_plan_of_a_part_is_a_plan_of_the_whole() -> None:
     assert simulate(part, found.routes) == found.cost
 
 
-def test_a_big_problem_is_solved_in_districts_always_the_same_and_better_than_by_insertion(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_big_problem_is_solved_in_districts_always_the_same_and_better_than_by_insertion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     given, where = small(7, 120, teams=12), points(120)
     whole = solve(given, iterations=1500, seed=3)
     assert solve_in_districts(given, where, iterations=1500, seed=3) == whole
