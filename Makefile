@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup doctor tools up test check mutants faults bench store contracts rules lock clean
+ORACLES := .cache/oracles
+
+.PHONY: help setup doctor tools up test check mutants faults bench bench-planner store contracts rules lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## the virtual environment, exactly as locked
 
@@ -47,6 +49,14 @@ faults: setup tools store ## every fault, at length (about an hour); rewrites do
 bench: setup tools store ## ratios in one run; rewrites bench/report.md
 	PELANGI_STORE=rust $(BIN)/python -m tests.bench
 
+bench-planner: setup $(ORACLES)/.ready ## the planner against its demands, beside simple rules and PyVRP; rewrites bench/planner
+	PYTHONPATH=$(ORACLES) $(BIN)/python -m tests.bench_planner
+
+$(ORACLES)/.ready: tests/bench_planner/requirements.lock | setup
+	rm -rf $(ORACLES)
+	$(BIN)/python -m pip install --quiet --require-hashes --target $(ORACLES) --requirement $<
+	@touch $@
+
 store: setup ## the fast build of the store, for benchmarks and faults (cargo, about five minutes, once)
 	$(BIN)/python -m pelangi.local.database
 
@@ -59,6 +69,8 @@ rules: setup ## write docs/rules.md from the tables
 lock: ## pin the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --upgrade --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile --group oracles --constraint requirements.lock --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --quiet --output-file tests/bench_planner/requirements.lock
 	sh deploy/docker/lock.sh
 
 clean: ## forget this machine's data and caches

@@ -85,7 +85,7 @@ def solve(
     board = Board(given, start, seed=seed, by=by)
     board.functions.fill(board.memory, board.layout)
     board.functions.keep_best(board.memory, board.layout)
-    board.functions.anneal(board.memory, board.layout, iterations, hot, cold)
+    board.functions.anneal(board.memory, board.layout, iterations, float(hot), float(cold))
     return board.best()
 
 

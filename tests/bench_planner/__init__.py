@@ -1,0 +1,1 @@
+"""The planner against its demands, beside what simple rules and another solver make of the same instances."""
