@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 from pelangi.chassis.case import BaseCase
 from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, RequestStatus, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
+from services.scheduling.travel import Coordinates
 
 
 class Item(TypedDict):
@@ -34,9 +35,9 @@ class Slot(TypedDict):
     moves: with the others.
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
-    place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for the visit.
-    not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was chosen,
-    see `agenda`.
+    at: where. place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for it.
+    not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was
+    chosen, see `agenda`.
     """
 
     placement_id: str
@@ -51,6 +52,7 @@ class Slot(TypedDict):
     visit_kind: str
     village_code: str
     point: dict[str, Any] | None
+    at: Coordinates
     items: list[Item]
     joins: bool
     move: bool

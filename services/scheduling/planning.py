@@ -16,7 +16,7 @@ from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
-from services.scheduling.days import DayVisit, book
+from services.scheduling.days import DayVisit, book, where
 from services.scheduling.metrics import CAPPED, NO_DAY, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
 from services.scheduling.planner.first_fit import FirstFit
@@ -48,7 +48,8 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     kind = place["visit_kind"]
     useful = min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE)
     earliest = max(on.isoformat(), useful, (visit.get("not_earlier") if visit else None) or AT_ONCE)
-    items = share_of(usable(all_items, earliest), details, most_minutes(kind, reference))
+    at = reference.where({"village_code": place["village_code"]} if kind in PUBLIC_PLACE_KINDS else place)
+    items = share_of(usable(all_items, earliest), details, most_minutes(kind, at, reference))
     deadline = details.get("deadline")
     keys = tuple(place_keys(place))
     return Ask(
@@ -58,6 +59,7 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
         visit_kind=kind,
         village_code=place["village_code"],
         point=reference.points.of(place["village_code"]) if kind in PUBLIC_PLACE_KINDS else None,
+        at=at,
         minutes=minutes_for(items, details),
         items=items,
         joins=visit is None and (kind in PUBLIC_PLACE_KINDS or bool(keys)),
@@ -72,7 +74,7 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     )
 
 
-def ask_to_move(visit_id: str, visit: DayVisit, minutes: int) -> Ask:
+def ask_to_move(visit_id: str, visit: DayVisit, minutes: int, reference: Reference) -> Ask:
     """What a whole visit asks of the planner that is to be rescheduled with all its members."""
     return Ask(
         request_id="",
@@ -81,6 +83,7 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int) -> Ask:
         visit_kind=visit["visit_kind"],
         village_code=visit["village_code"],
         point=visit["point"],
+        at=where(visit, reference),
         minutes=minutes,
         items=(),
         block=visit["end"] - visit["start"],
@@ -222,7 +225,9 @@ class Round:
         details = case["details"]
         more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]
         items = [*ask.items, *more]
-        if not any("not_before" in i for i in more) or minutes_for(items, details) > most_minutes(ask.visit_kind, reference):
+        if not any("not_before" in i for i in more) or minutes_for(items, details) > most_minutes(
+            ask.visit_kind, ask.at, reference
+        ):
             return slot
         on = date.fromisoformat(slot["day"])
         all_in_one = replace(ask, items=items, minutes=minutes_for(items, details), earliest=on)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling.calendar import Calendar
+from services.scheduling.travel import Coordinates, Travel, by_air, slowest
 
 REFERENCE = "reference"
 
@@ -27,7 +28,7 @@ class Table(BaseModel):
 class Team(Table):
     """Who goes out, or sits at the counter.
 
-    travel_minutes: allowed before every visit. point_minutes: length of a visit at a point, which many requests share.
+    travel_minutes: at least so many before every visit. point_minutes: length of a visit at a point, which many requests share.
     """
 
     team_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")]
@@ -39,7 +40,17 @@ class Team(Table):
     point_minutes: Annotated[int, Field(ge=0, le=720)]
 
 
+class Base(Table):
+    """Where the teams start and end their days."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+
 class Teams(Table):
+    """base: none means the first of the points."""
+
+    base: Base | None = None
     teams: Annotated[list[Team], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
@@ -145,6 +156,29 @@ class Reference:
     teams: Teams
     points: Points
     calendar: Calendar
+    drive: Travel
+
+    @property
+    def base(self) -> Coordinates:
+        """Where the teams start and end their days."""
+        if self.teams.base:
+            return self.teams.base.lat, self.teams.base.lon
+        return next(((p.lat, p.lon) for p in self.points.points), (0.0, 0.0))
+
+    def where(self, place: Mapping[str, Any]) -> Coordinates:
+        """A place of a request: as given, else the office's point of its kelurahan, else the base."""
+        if place.get("lat") is not None and place.get("lon") is not None:
+            return place["lat"], place["lon"]
+        point = self.points.of(place["village_code"])
+        return (point["lat"], point["lon"]) if point else self.base
+
+    def travel(self, team: Team, a: Coordinates, b: Coordinates) -> int:
+        """Minutes that a team needs from a point to the next visit."""
+        return max(team.travel_minutes, self.drive(a, b))
+
+    def longest_visit(self, team: Team, at: Coordinates) -> int:
+        """Minutes that a team can be at a place in a day without a break, after the way there."""
+        return self.calendar.longest - self.travel(team, self.base, at)
 
     def serving(self, kind: VisitKind) -> list[Team]:
         """The teams that make visits of this kind, in the order of the table."""
@@ -190,7 +224,8 @@ async def read_reference(collection: Collection) -> Reference:
 def as_reference(documents: Mapping[str, Document]) -> Reference:
     """The tables in these documents."""
     teams, points, hours = (_table(name, documents[name]["value"]) for name in ("teams", "points", "calendar"))
-    return Reference(cast(Teams, teams), cast(Points, points), cast(Hours, hours).calendar())
+    calendar = cast(Hours, hours).calendar()
+    return Reference(cast(Teams, teams), cast(Points, points), calendar, by_air(slowest(calendar.open, calendar.close), least=0))
 
 
 _validated: dict[str, tuple[Any, Table]] = {}

@@ -10,7 +10,7 @@ from enum import StrEnum
 from services.scheduling.planner.jobs import Job, Seat, TeamDay
 from services.scheduling.planner.solving import Proposals
 from services.scheduling.planner.table import starts
-from services.scheduling.planner.travel import Travel
+from services.scheduling.travel import Travel
 
 PLENTY = 999
 

@@ -65,7 +65,7 @@ def _slot(  # noqa: PLR0917 - internal
     ask: Ask, on: date, team: Team, reference: Reference, not_before: int, not_after: int
 ) -> Slot:
     """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""
-    most = reference.calendar.longest - team.travel_minutes
+    most = reference.longest_visit(team, ask.at)
     block = ask.block or (team.point_minutes if ask.visit_kind in PUBLIC_PLACE_KINDS else 0)
     return {
         "placement_id": ask.placement_id,
@@ -80,6 +80,7 @@ def _slot(  # noqa: PLR0917 - internal
         "visit_kind": ask.visit_kind,
         "village_code": ask.village_code,
         "point": ask.point,
+        "at": ask.at,
         "items": list(ask.items),
         "joins": ask.joins,
         "move": ask.move,

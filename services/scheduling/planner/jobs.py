@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 
-Point = tuple[float, float]
-"""Latitude and longitude in degrees."""
+from services.scheduling.travel import Coordinates
+
 Window = tuple[int, int]
 """From and to, minutes of the day."""
 
@@ -50,7 +50,7 @@ class Job:
 
     job_id: str
     received: date
-    at: Point
+    at: Coordinates
     minutes: int
     weight: int
     must: bool = False
@@ -75,7 +75,7 @@ class TeamDay:
     team_id: str
     date: date
     stretches: tuple[Window, ...]
-    base: Point
+    base: Coordinates
     kit: frozenset[str] = frozenset()
     blanks: tuple[int, ...] = ()
     home_visits: int = 99

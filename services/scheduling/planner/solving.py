@@ -8,7 +8,7 @@ from services.scheduling.planner.districts import WHOLE, solve_in_districts
 from services.scheduling.planner.engine import Board, Solution, solve
 from services.scheduling.planner.jobs import Job, Level, Plan, Seat, TeamDay
 from services.scheduling.planner.table import Table, routes_of, seats_of, tabulate
-from services.scheduling.planner.travel import Travel
+from services.scheduling.travel import Travel
 
 REPLAN, EVENING = 50, 200
 """Iterations per job: of a re-plan during the day, and of the one in the evening (SCHEDULING.md §7)."""

@@ -9,7 +9,7 @@ from datetime import date
 
 from services.scheduling.planner.arrays import Problem, problem
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay, Window
-from services.scheduling.planner.travel import Travel
+from services.scheduling.travel import Travel
 
 POINT = 100
 """Minutes of driving that one point of priority is worth: in effect, priority comes first and travel second."""

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from services.scheduling.planner.jobs import Job, Level, Plan, TeamDay
-from services.scheduling.planner.travel import by_air
+from services.scheduling.travel import by_air
 
 MONDAY = date(2026, 11, 30)
 BASE = (-2.1293, 106.1137)

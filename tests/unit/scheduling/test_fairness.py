@@ -30,6 +30,7 @@ ASK = {
     "visit_kind",
     "village_code",
     "point",
+    "at",
     "minutes",
     "items",
     "block",

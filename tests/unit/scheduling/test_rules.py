@@ -54,6 +54,7 @@ def slot(n: int, kind: VisitKind, minutes: int, day: str, *, team: str = "team-1
         "visit_kind": kind,
         "village_code": VILLAGE,
         "point": None,
+        "at": REFERENCE.base,
         "items": [],
         "joins": False,
         "move": False,
