@@ -35,7 +35,8 @@ class Slot(TypedDict):
     moves: with the others.
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
-    at: where. place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for it.
+    at: where. kit, blanks: what the team must have, see `equipment`. place_keys: an institution by which others of the same
+    place are recognised. asked: why the desk asked for it.
     not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was
     chosen, see `agenda`.
     """
@@ -53,6 +54,8 @@ class Slot(TypedDict):
     village_code: str
     point: dict[str, Any] | None
     at: Coordinates
+    kit: NotRequired[list[str]]
+    blanks: NotRequired[list[int]]
     items: list[Item]
     joins: bool
     move: bool

@@ -6,7 +6,7 @@ Capacity lives here and nowhere else: whoever books writes this one document, gu
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, NotRequired, TypedDict, cast
 
 from pelangi.contracts.codes import VisitKind, VisitStatus
@@ -31,6 +31,7 @@ class Booking(TypedDict):
     team_id: str
     minutes: int
     version: NotRequired[int]
+    blanks: NotRequired[list[int]]
 
 
 class Member(TypedDict):
@@ -85,7 +86,7 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
     if slot["placement_id"] in bookings:
         return day
     team = reference.team(slot["team_id"])
-    if team is None or slot["visit_kind"] not in team.visit_kinds:
+    if team is None or slot["visit_kind"] not in team.visit_kinds or not equipped(day, slot, team):
         return None
     known = day.get("visits", {}).get(slot["visit_id"])
     stands = known is not None and known["status"] not in VACATED
@@ -99,6 +100,8 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
         "minutes": slot["minutes"],
         "version": visit["version"],
     }
+    if any(slot.get("blanks", ())):
+        booking["blanks"] = slot["blanks"]
     visit_ids = day.get("visit_ids", [])
     return cast(
         Day,
@@ -191,6 +194,21 @@ def occupied(day: Day, team_id: str) -> list[tuple[int, int]]:
 def used_minutes(day: Day, visit_id: str) -> int:
     """Minutes that the members of a visit need."""
     return sum(b["minutes"] for b in day.get("bookings", {}).values() if b["visit_id"] == visit_id)
+
+
+def equipped(day: Day, slot: Slot, team: Team) -> bool:
+    """Whether the team has what the visit needs, and blanks left that day."""
+    if not team.kit.issuperset(slot.get("kit", ())):
+        return False
+    mine = [b.get("blanks", ()) for b in day.get("bookings", {}).values() if b["team_id"] == team.team_id]
+    used = [sum(taken) for taken in zip_longest(*mine, slot.get("blanks", ()), fillvalue=0)]
+    return all(taken <= stock for taken, stock in zip(used, team.stock, strict=False))
+
+
+def blanks_in(day: Day, visit_id: str) -> tuple[int, ...]:
+    """Blanks that the members of a visit need, by kind."""
+    mine = [b.get("blanks", ()) for b in day.get("bookings", {}).values() if b["visit_id"] == visit_id]
+    return tuple(sum(taken) for taken in zip_longest(*mine, fillvalue=0))
 
 
 def where(visit: DayVisit, reference: Reference) -> Coordinates:

@@ -17,6 +17,7 @@ from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
 from services.scheduling.days import DayVisit, book, where
+from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.metrics import CAPPED, NO_DAY, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
 from services.scheduling.planner.first_fit import FirstFit
@@ -49,8 +50,8 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     useful = min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE)
     earliest = max(on.isoformat(), useful, (visit.get("not_earlier") if visit else None) or AT_ONCE)
     at = reference.where({"village_code": place["village_code"]} if kind in PUBLIC_PLACE_KINDS else place)
-    items = share_of(usable(all_items, earliest), details, most_minutes(kind, at, reference))
-    deadline = details.get("deadline")
+    items = share_of(with_blanks(usable(all_items, earliest), kind, reference), details, most_minutes(kind, at, reference))
+    deadline, needed = details.get("deadline"), needed_for(items, details)
     keys = tuple(place_keys(place))
     return Ask(
         request_id=case["_id"],
@@ -71,6 +72,8 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
         deadline=date.fromisoformat(deadline["date"]) if deadline else None,
         earliest=date.fromisoformat(earliest) if earliest > on.isoformat() else None,
         place_keys=keys,
+        kit=kit_of(needed),
+        blanks=blanks_of(needed),
     )
 
 

@@ -17,6 +17,25 @@ from services.scheduling.calendar import Calendar
 from services.scheduling.travel import Coordinates, Travel, by_air, slowest
 
 REFERENCE = "reference"
+ENOUGH = 9999
+"""Blanks a day, where nobody counts them."""
+
+
+class Equipment(StrEnum):
+    """What a team can take along (DOMAIN.md §2.8); blanks are counted."""
+
+    BIO_KIT = "BIO_KIT"
+    CARD_PRINTER = "CARD_PRINTER"
+    KTP_BLANK = "KTP_BLANK"
+    KIA_BLANK = "KIA_BLANK"
+    A4_PRINTER = "A4_PRINTER"
+    SCANNER = "SCANNER"
+    UPLINK = "UPLINK"
+    POWER = "POWER"
+    BACKDROP_RED = "BACKDROP_RED"
+    BACKDROP_BLUE = "BACKDROP_BLUE"
+    WHEELCHAIR_ACCESS = "WHEELCHAIR_ACCESS"
+    SIGN_INTERPRETER = "SIGN_INTERPRETER"
 
 
 class Table(BaseModel):
@@ -29,6 +48,8 @@ class Team(Table):
     """Who goes out, or sits at the counter.
 
     travel_minutes: at least so many before every visit. point_minutes: length of a visit at a point, which many requests share.
+    equipment: what it takes along; none given means everything. ktp_blanks, kia_blanks: blank cards for a day; none given means
+    enough.
     """
 
     team_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")]
@@ -38,6 +59,20 @@ class Team(Table):
     travel_minutes: Annotated[int, Field(ge=0, le=120)]
     home_visits_per_day: Annotated[int, Field(ge=0, le=50)]
     point_minutes: Annotated[int, Field(ge=0, le=720)]
+    equipment: list[Equipment] | None = None
+    ktp_blanks: Annotated[int, Field(ge=0, le=ENOUGH)] | None = None
+    kia_blanks: Annotated[int, Field(ge=0, le=ENOUGH)] | None = None
+
+    @property
+    def kit(self) -> frozenset[str]:
+        """The equipment it takes along."""
+        return frozenset(map(str, Equipment if self.equipment is None else self.equipment))
+
+    @property
+    def stock(self) -> tuple[int, int]:
+        """Blank cards of each kind for a day, see `equipment.BLANKS`."""
+        ktp, kia = (ENOUGH if blanks is None else blanks for blanks in (self.ktp_blanks, self.kia_blanks))
+        return ktp, kia
 
 
 class Base(Table):
@@ -107,23 +142,6 @@ class Hours(Table):
         """The calendar of these hours."""
         breaks = tuple((b.weekday, _minute(b.start), _minute(b.end)) for b in self.breaks)
         return Calendar(_minute(self.open), _minute(self.close), breaks, frozenset(self.closed_days))
-
-
-class Equipment(StrEnum):
-    """What a team can take along (DOMAIN.md §2.8); blanks are counted."""
-
-    BIO_KIT = "BIO_KIT"
-    CARD_PRINTER = "CARD_PRINTER"
-    KTP_BLANK = "KTP_BLANK"
-    KIA_BLANK = "KIA_BLANK"
-    A4_PRINTER = "A4_PRINTER"
-    SCANNER = "SCANNER"
-    UPLINK = "UPLINK"
-    POWER = "POWER"
-    BACKDROP_RED = "BACKDROP_RED"
-    BACKDROP_BLUE = "BACKDROP_BLUE"
-    WHEELCHAIR_ACCESS = "WHEELCHAIR_ACCESS"
-    SIGN_INTERPRETER = "SIGN_INTERPRETER"
 
 
 class ServiceMinutes(Table):

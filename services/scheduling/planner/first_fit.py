@@ -81,6 +81,8 @@ def _slot(  # noqa: PLR0917 - internal
         "village_code": ask.village_code,
         "point": ask.point,
         "at": ask.at,
+        "kit": list(ask.kit),
+        "blanks": list(ask.blanks),
         "items": list(ask.items),
         "joins": ask.joins,
         "move": ask.move,

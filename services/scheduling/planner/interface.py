@@ -20,7 +20,7 @@ class Ask:
     refused: visits that it may not join, having been in them. block: least length of a new visit. move: it takes its visit along.
     availability: (ISO weekday, from, to) in minutes of the day; a preference only. deadline: not left for a preference.
     earliest: no date before. at: where the visit goes. place_keys: an institution by which others of the same place are
-    recognised.
+    recognised. kit, blanks: what the team must have, see `equipment`.
     """
 
     request_id: str
@@ -41,6 +41,8 @@ class Ask:
     availability: tuple[tuple[int, int, int], ...] = ()
     deadline: date | None = None
     earliest: date | None = None
+    kit: tuple[str, ...] = ()
+    blanks: tuple[int, ...] = ()
     place_keys: tuple[str, ...] = ()
 
 

@@ -30,6 +30,7 @@ from services.scheduling.app import Settings
 from services.scheduling.case import Case
 from services.scheduling.days import Day
 from services.scheduling.handlers import HANDLERS
+from services.scheduling.reference import defaults
 from services.scheduling.work import Work
 from tests.support.memory_store import MemoryStore
 
@@ -179,6 +180,12 @@ class City:
                 assert await self.runtime.cases.insert(change.document())
             elif change.changed:
                 assert await self.runtime.cases.update(change.update())
+
+    async def teams(self, **changed: Any) -> None:
+        """Every team has these fields of the table otherwise from now on."""
+        value = {"teams": [team | changed for team in defaults()["teams"]["value"]["teams"]]}
+        document = {"_id": "teams", "version": 1, "value": value}
+        self.store.collection("reference").documents["teams"] = document
 
     async def run(self) -> None:
         """All the leader's timers, once."""

@@ -1,0 +1,111 @@
+"""From requests and days to what the planner knows: the only module that sees both. What is not a field of `Job` stays here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from pelangi.chassis.clock import local_date
+from pelangi.contracts.codes import VisitKind
+from services.scheduling.case import Case
+from services.scheduling.days import VACATED, Day, DayVisit, blanks_in, where
+from services.scheduling.planner.interface import Ask
+from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay
+from services.scheduling.planner.priority import cannot_wait, urgency_of, waiting_since, weight
+from services.scheduling.reference import Reference
+
+ON_THE_ROAD = frozenset(VisitKind) - {VisitKind.OFFICE_APPOINTMENT}
+"""Visits for which a team drives: the planner's. Appointments at the counter are given out one after another."""
+HEAVY = 100
+FEWEST_DATES = 5
+
+
+def job_of(ask: Ask, case: Case, now: datetime) -> Job:
+    """A request that asks for a visit, as the planner may know it."""
+    return Job(
+        job_id=ask.request_id,
+        received=local_date(waiting_since(case)),
+        at=ask.at,
+        minutes=max(ask.minutes, ask.block),
+        weight=weight(urgency_of(case, now)),
+        must=cannot_wait(case, now),
+        kit=frozenset({*ask.kit, kind_of_visit(ask.visit_kind)}),
+        blanks=ask.blanks,
+        at_home=ask.visit_kind == VisitKind.HOME,
+        hours=ask.availability,
+        earliest=ask.earliest,
+    )
+
+
+def standing_jobs(days: Iterable[Day], reference: Reference) -> list[Job]:
+    """The visits that stand in these days, each where it is: the planner drives around them."""
+    return [
+        _standing(visit_id, day, visit, reference)
+        for day in days
+        for visit_id, visit in day.get("visits", {}).items()
+        if visit["status"] not in VACATED
+    ]
+
+
+def team_days(dates: Iterable[date], reference: Reference) -> list[TeamDay]:
+    """The teams that drive, on those of the dates on which they work."""
+    teams = [t for t in reference.teams.teams if set(t.visit_kinds) & ON_THE_ROAD]
+    stretches = {on: tuple((s.start, s.end) for s in reference.calendar.segments(on)) for on in dates}
+    return [
+        TeamDay(
+            team_id=team.team_id,
+            date=on,
+            stretches=hours,
+            base=reference.base,
+            kit=frozenset({*team.kit, *map(kind_of_visit, team.visit_kinds)}),
+            blanks=team.stock,
+            home_visits=team.home_visits_per_day,
+        )
+        for on, hours in stretches.items()
+        if hours
+        for team in teams
+    ]
+
+
+def kind_of_visit(kind: str) -> str:
+    """A kind of visit among the kit: only some teams make it."""
+    return f"visit:{kind}"
+
+
+def _standing(visit_id: str, day: Day, visit: DayVisit, reference: Reference) -> Job:
+    on = date.fromisoformat(day["_id"])
+    return Job(
+        job_id=visit_id,
+        received=date.min,
+        at=where(visit, reference),
+        minutes=visit["end"] - visit["start"],
+        weight=HEAVY,
+        blanks=blanks_in(day, visit_id),
+        at_home=visit["visit_kind"] == VisitKind.HOME,
+        level=Level.LOCKED,
+        seat=Seat(visit["team_id"], on, visit["start"], visit["end"]),
+    )
+
+
+def horizon(dates: Sequence[date], days: Mapping[date, Day], minutes: int, reference: Reference) -> list[date]:
+    """The first of the dates that together have room for twice so many minutes, and at least five: who asks gets a choice."""
+    chosen: list[date] = []
+    room = 0
+    for on in dates:
+        free = _free(on, days.get(on), reference)
+        if free > 0:
+            chosen.append(on)
+            room += free
+        if len(chosen) >= FEWEST_DATES and room >= 2 * minutes:
+            break
+    return chosen
+
+
+def _free(on: date, day: Day | None, reference: Reference) -> int:
+    """Minutes in which teams that drive have nobody on a date, roughly: less the way to each visit."""
+    visits = [v for v in (day or {}).get("visits", {}).values() if v["status"] not in VACATED]
+    hours = sum(s.end - s.start for s in reference.calendar.segments(on))
+    free = 0
+    for team in reference.teams.teams:
+        mine = [v for v in visits if v["team_id"] == team.team_id]
+        if set(team.visit_kinds) & ON_THE_ROAD:
+            free += max(0, hours - sum(v["end"] - v["start"] + team.travel_minutes for v in mine))
+    return free
