@@ -33,11 +33,9 @@ def slowest(opens: int, closes: int, speeds: Mapping[int, float] = SPEEDS) -> fl
 
 
 def by_air(speed: float, *, least: int = LEAST) -> Travel:
-    """Travel from the distance as the crow flies, at so many kilometres an hour; nothing where it stays at one point."""
+    """Travel from the distance as the crow flies, at so many kilometres an hour; `least` also where it stays at one point."""
 
     def minutes(a: Coordinates, b: Coordinates) -> int:
-        if a == b:
-            return 0
         return max(least, math.ceil(kilometres(a, b) * DETOUR / speed * 60 - 1e-9))
 
     return minutes

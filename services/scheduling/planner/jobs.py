@@ -69,7 +69,8 @@ class Job:
 class TeamDay:
     """A team on a date. stretches: when it works, in order, not touching; a visit lies within one.
 
-    base: where it starts and ends. kit: equipment codes. blanks: how many of each kind. home_visits: at most so many.
+    base: where it starts and ends. kit: equipment codes. blanks: how many of each kind. home_visits: at most so many. way_home: minutes after the last
+    stretch in which it may still be on its way back.
     """
 
     team_id: str
@@ -79,6 +80,12 @@ class TeamDay:
     kit: frozenset[str] = frozenset()
     blanks: tuple[int, ...] = ()
     home_visits: int = 99
+    way_home: int = 0
+
+    @property
+    def minutes(self) -> int:
+        """Of work, and of the way home after it."""
+        return sum(closes - opens for opens, closes in self.stretches) + self.way_home
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def tabulate(jobs: Iterable[Job], team_days: Iterable[TeamDay], travel: Travel) 
         windows=[[starts(job, on, stretches) for on, stretches in days] for job in ordered],
         allowed=[[_may(job, slot) for slot in slots] for job in ordered],
         cost=[[cost(job, slot.date, dates.index(slot.date)) for slot in slots] for job in ordered],
-        slots=[(number[slot.date, slot.stretches], 0, sum(b - a for a, b in slot.stretches)) for slot in slots],
+        slots=[(number[slot.date, slot.stretches], 0, slot.minutes) for slot in slots],
         needs=[[*_padded(job.blanks, kinds), int(job.at_home)] for job in ordered],
         stock=[[*_padded(slot.blanks, kinds), slot.home_visits] for slot in slots],
     )
@@ -104,6 +104,40 @@ def routes_of(table: Table) -> list[list[int]]:
         if slot is not None:
             routes[slot].append(node)
     return routes
+
+
+def drivable(table: Table, routes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The routes without those that no longer fit, the least firmly placed and least urgent first."""
+    kept: list[list[int]] = [[] for _ in table.slots]
+    wanted = sorted(
+        ((slot, node) for slot, route in enumerate(routes) for node in route),
+        key=lambda pair: (-table.jobs[pair[1] - 1].level, -table.problem.penalty[pair[1]], pair[1]),
+    )
+    order = {node: at for route in routes for at, node in enumerate(route)}
+    for slot, node in wanted:
+        tried = sorted([*kept[slot], node], key=order.__getitem__)
+        if _fits(table, slot, tried):
+            kept[slot] = tried
+    return kept
+
+
+def _fits(table: Table, slot: int, route: Sequence[int]) -> bool:
+    given = table.problem
+    if not all(given.allowed[node * given.slots + slot] for node in route):
+        return False
+    for counter in range(given.counters):
+        if sum(given.needs[n * given.counters + counter] for n in route) > given.stock[slot * given.counters + counter]:
+            return False
+    clock, before = given.opens[slot], 0
+    for node in route:
+        clock += given.travel[before * given.nodes + node]
+        row = (node * given.days + given.day[slot]) * given.openings
+        pairs = zip(given.windows[row : row + given.openings : 2], given.windows[row + 1 : row + given.openings : 2], strict=True)
+        begins = [max(clock, first) for first, last in pairs if clock <= last]
+        if not begins:
+            return False
+        clock, before = min(begins) + given.service[node], node
+    return clock + given.travel[before * given.nodes] <= given.closes[slot]
 
 
 def seats_of(table: Table, routes: Sequence[Sequence[int]]) -> dict[str, Seat]:

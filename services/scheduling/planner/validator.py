@@ -70,7 +70,7 @@ def _of_team_day(
         elif _working(team, free, seat.start) < travel(here, job.at):
             yield Violation(Rule.TRAVEL, job.job_id)
         here, free = job.at, seat.end
-    if visits and _working(team, free, team.stretches[-1][1]) < travel(here, team.base):
+    if visits and _working(team, free, team.stretches[-1][1]) + team.way_home < travel(here, team.base):
         yield Violation(Rule.TRAVEL, team.team_id)
     for kind, stock in enumerate(team.blanks):
         if sum(job.blanks[kind] for _, job in visits if kind < len(job.blanks)) > stock:

@@ -10,7 +10,7 @@ from services.scheduling.travel import by_air
 
 MONDAY = date(2026, 11, 30)
 BASE = (-2.1293, 106.1137)
-TRAVEL = by_air(20.0)
+TRAVEL = by_air(20.0, least=0)
 KIT = ("BIO_KIT", "CARD_PRINTER")
 
 

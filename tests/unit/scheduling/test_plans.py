@@ -33,7 +33,16 @@ def test_a_job_and_a_team_day_know_exactly_this() -> None:
         "job_id", "received", "at", "minutes", "weight", "must", "kit", "blanks", "at_home", "hours", "earliest", "backlog_days",
         "level", "seat", "promised",
     ]  # fmt: skip
-    assert [f.name for f in fields(TeamDay)] == ["team_id", "date", "stretches", "base", "kit", "blanks", "home_visits"]
+    assert [f.name for f in fields(TeamDay)] == [
+        "team_id",
+        "date",
+        "stretches",
+        "base",
+        "kit",
+        "blanks",
+        "home_visits",
+        "way_home",
+    ]
     with pytest.raises(TypeError):
         Job("a", MONDAY, BASE, 10, 1, sex="F")  # type: ignore[call-arg]
 
