@@ -77,14 +77,8 @@ class Explainer:
         job, team, given = self._table.jobs[node - 1], self._table.slots[slot], self._table.problem
         if not given.allowed[node * given.slots + slot]:
             return (Why.BLANKS if job.kit <= team.kit else Why.KIT), 0
-        if job.earliest is not None and team.date < job.earliest:
-            return Why.NOT_BEFORE, 0
-        there_and_back = given.travel[node] + given.travel[node * given.nodes]
-        longest = max(closes - opens for opens, closes in team.stretches)
-        if job.minutes > longest or job.minutes + there_and_back > given.closes[slot] - given.opens[slot]:
-            return Why.TOO_LONG, 0
-        if not starts(job, team.date, team.stretches):
-            return Why.HOURS, 0
+        if (never := self._never(node, slot)) is not None:
+            return never, 0
         at, price = self._board.functions.cheapest(self._board.memory, self._board.layout, node, slot, MUCH, 0)
         if not at:
             return Why.FULL, 0
@@ -93,6 +87,17 @@ class Explainer:
             if taken > given.stock[slot * given.counters + counter]:
                 return (Why.HOME_VISITS if counter == given.counters - 1 else Why.BLANKS), int(price)
         return Why.NEARER, int(price)
+
+    def _never(self, node: int, slot: int) -> Why | None:
+        """What stands in the way in a slot however empty it is."""
+        job, team, given = self._table.jobs[node - 1], self._table.slots[slot], self._table.problem
+        there_and_back = given.travel[node] + given.travel[node * given.nodes]
+        longest = max(closes - opens for opens, closes in team.stretches)
+        if job.earliest is not None and team.date < job.earliest:
+            return Why.NOT_BEFORE
+        if job.minutes > longest or job.minutes + there_and_back > given.closes[slot] - given.opens[slot]:
+            return Why.TOO_LONG
+        return None if starts(job, team.date, team.stretches) else Why.HOURS
 
     def _price(self, node: int) -> int:
         """What a job costs where it is: its detour and its date."""

@@ -69,8 +69,8 @@ class Job:
 class TeamDay:
     """A team on a date. stretches: when it works, in order, not touching; a visit lies within one.
 
-    base: where it starts and ends. kit: equipment codes. blanks: how many of each kind. home_visits: at most so many. way_home: minutes after the last
-    stretch in which it may still be on its way back.
+    base: where it starts and ends. kit: equipment codes. blanks: how many of each kind. home_visits: at most so many. way_home:
+    minutes after the last stretch in which it may still be on its way back.
     """
 
     team_id: str

@@ -173,7 +173,10 @@ def test_m13_whoever_was_told_a_date_keeps_day_and_window_through_any_change_of_
         told += [replace(job, must=rng.random() < 0.5) for job in jobs(rng.randrange(10**6), 12)]
         plan = plan_of(told, teams, 20)
         assert not validate(plan, told, teams, TRAVEL)
-        told = [job if job.level == Level.ANNOUNCED else seated([job], plan, Level.ANNOUNCED)[0] for job in told]
+        told = [
+            replace(job, seat=plan.seats[job.job_id]) if job.level == Level.ANNOUNCED else seated([job], plan, Level.ANNOUNCED)[0]
+            for job in told
+        ]
 
 
 def test_m14_a_plan_made_again_from_an_unchanged_state_moves_nobody_to_another_day_for_less_than_it_costs() -> None:
