@@ -14,6 +14,7 @@ from pelangi.contracts.topics import REQUEST_DETAILS, VISIT_DETAILS
 from services.scheduling.announce import render_visits
 from services.scheduling.case import Case
 from services.scheduling.handlers import HANDLERS
+from services.scheduling.planner.worker import Solver, Worker
 from services.scheduling.reference import REFERENCE, read_reference, seed
 from services.scheduling.routes import routes
 from services.scheduling.store import INDEXES
@@ -31,9 +32,9 @@ class Settings(ServiceSettings):
     visit_keys: SecretStr = SecretStr(development_key("visits"))
 
 
-def timers(runtime: Runtime) -> Sequence[Timer]:
+def timers(runtime: Runtime, solver: Solver) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
-    work = Work.of(runtime)
+    work = Work.of(runtime, solver)
     return (
         Timer("planner", 1.0, work.planner),
         Timer("finish", 1.0, work.finish, woken=False),
@@ -52,15 +53,20 @@ async def start(runtime: Runtime) -> None:
 def make() -> Service:
     """The service, from the environment."""
     settings = Settings()
-    visit_keys = key_ring(settings.visit_keys)
+    visit_keys, worker = key_ring(settings.visit_keys), Worker()
+
+    async def begin(runtime: Runtime) -> None:
+        await start(runtime)
+        await worker.start()
+
     return Service(
         settings=settings,
         handlers=HANDLERS,
         routes=routes,
         openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
         snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
-        timers=timers,
-        start=start,
+        timers=lambda runtime: timers(runtime, worker),
+        start=begin,
         indexes=INDEXES,
     )
 

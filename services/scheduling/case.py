@@ -36,7 +36,7 @@ class Slot(TypedDict):
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
     at: where. kit, blanks: what the team must have, see `equipment`. place_keys: an institution by which others of the same
-    place are recognised. asked: why the desk asked for it.
+    place are recognised. asked: why the desk asked for it. why: why on this date, see `explain.Reason`.
     not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was
     chosen, see `agenda`.
     """
@@ -68,6 +68,7 @@ class Slot(TypedDict):
     not_earlier: NotRequired[str | None]
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
+    why: NotRequired[dict[str, str] | None]
 
 
 class Placement(TypedDict):
@@ -107,6 +108,7 @@ class CaseVisit(TypedDict):
     not_earlier: NotRequired[str | None]
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
+    why: NotRequired[dict[str, str] | None]
 
 
 class Case(BaseCase, total=False):

@@ -27,7 +27,7 @@ PLANNER_CRASHES = Counter("pelangi_planner_crashes_total", "Deaths of the planne
 PLANS_REFUSED = Counter("pelangi_plans_refused_total", "Plans that the validator refused; nothing of them was published")
 UNPLANNED = Counter(
     "pelangi_visits_unplanned_total",
-    "Visits placed by first fit because the planner had no answer that the day accepted",
+    "Visits placed by first fit because the planner had no answer the day accepted",
     ["why"],
 )
 RESUME_FAILURES = Counter(

@@ -253,6 +253,7 @@ def _visit(slot: Slot, revision: int) -> CaseVisit:
         "not_earlier": slot.get("not_earlier"),
         "terms": slot.get("terms"),
         "errands": slot.get("errands"),
+        "why": slot.get("why"),
     }
 
 

@@ -4,22 +4,63 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from pelangi.chassis.clock import local_date
-from pelangi.contracts.codes import VisitKind
+from pelangi.contracts.codes import VisitKind, VisitStatus
+from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Case
 from services.scheduling.days import VACATED, Day, DayVisit, blanks_in, where
-from services.scheduling.planner.interface import Ask
+from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay
 from services.scheduling.planner.priority import cannot_wait, urgency_of, waiting_since, weight
+from services.scheduling.planner.questions import Question
 from services.scheduling.reference import Reference
 
 ON_THE_ROAD = frozenset(VisitKind) - {VisitKind.OFFICE_APPOINTMENT}
 """Visits for which a team drives: the planner's. Appointments at the counter are given out one after another."""
 HEAVY = 100
 FEWEST_DATES = 5
+WAY_HOME = 120
+"""Minutes after closing in which a team may still be on its way back, as the day document allows."""
 
 
-def job_of(ask: Ask, case: Case, now: datetime) -> Job:
-    """A request that asks for a visit, as the planner may know it."""
+def is_planned(ask: Ask) -> bool:
+    """Whether the planner finds its place: a new visit, for which a team drives."""
+    return not ask.move and ask.visit_kind in ON_THE_ROAD
+
+
+def one_of_each_place(asks: Iterable[Ask], horizon: Horizon) -> list[Ask]:
+    """Those that cannot share a visit, and of those that can the first of each place that nobody goes to yet: others join it."""
+    chosen: list[Ask] = []
+    places = {key for day in horizon.days.values() for visit in day.get("visits", {}).values() for key in _places(visit)}
+    for ask in asks:
+        mine = {(ask.visit_kind, ask.village_code, key) for key in ask.place_keys or ("",)} if ask.joins else set()
+        if not mine & places:
+            chosen.append(ask)
+        places |= mine
+    return chosen
+
+
+def question(
+    asks: Sequence[Ask], cases: Mapping[str, Case], horizon: Horizon, reference: Reference, now: datetime
+) -> Question | None:
+    """What the planner is asked for these; None where there is nothing to ask."""
+    minutes = sum(max(ask.minutes, ask.block) for ask in asks)
+    dates = dates_with_room(horizon.loaded(), horizon.days, minutes, reference)
+    days = [horizon.days[on] for on in dates if on in horizon.days]
+    if not asks or not dates:
+        return None
+    jobs = [job_of(ask, cases[ask.request_id], dates, now) for ask in asks]
+    return Question(
+        jobs=[*standing_jobs(days, reference), *jobs],
+        team_days=team_days(dates, reference),
+        speed=reference.speed,
+        least=reference.least_minutes,
+    )
+
+
+def job_of(ask: Ask, case: Case, dates: Sequence[date], now: datetime) -> Job:
+    """A request that asks for a visit, as the planner may know it. No deadline is missed for the people's hours."""
+    weekdays = {on.isoweekday() for on in dates if ask.deadline is None or on <= ask.deadline}
+    hours = ask.availability if weekdays & {weekday for weekday, _, _ in ask.availability} else ()
     return Job(
         job_id=ask.request_id,
         received=local_date(waiting_since(case)),
@@ -30,7 +71,7 @@ def job_of(ask: Ask, case: Case, now: datetime) -> Job:
         kit=frozenset({*ask.kit, kind_of_visit(ask.visit_kind)}),
         blanks=ask.blanks,
         at_home=ask.visit_kind == VisitKind.HOME,
-        hours=ask.availability,
+        hours=hours,
         earliest=ask.earliest,
     )
 
@@ -58,11 +99,20 @@ def team_days(dates: Iterable[date], reference: Reference) -> list[TeamDay]:
             kit=frozenset({*team.kit, *map(kind_of_visit, team.visit_kinds)}),
             blanks=team.stock,
             home_visits=team.home_visits_per_day,
+            way_home=WAY_HOME,
         )
         for on, hours in stretches.items()
         if hours
         for team in teams
     ]
+
+
+def _places(visit: DayVisit) -> set[tuple[str, str, str]]:
+    """By what others recognise a visit that they may join."""
+    if visit["status"] != VisitStatus.PLANNED or visit.get("arriving"):
+        return set()
+    keys = [""] if visit["visit_kind"] in PUBLIC_PLACE_KINDS else visit.get("place_keys", [])
+    return {(visit["visit_kind"], visit["village_code"], key) for key in keys}
 
 
 def kind_of_visit(kind: str) -> str:
@@ -85,7 +135,7 @@ def _standing(visit_id: str, day: Day, visit: DayVisit, reference: Reference) ->
     )
 
 
-def horizon(dates: Sequence[date], days: Mapping[date, Day], minutes: int, reference: Reference) -> list[date]:
+def dates_with_room(dates: Sequence[date], days: Mapping[date, Day], minutes: int, reference: Reference) -> list[date]:
     """The first of the dates that together have room for twice so many minutes, and at least five: who asks gets a choice."""
     chosen: list[date] = []
     room = 0

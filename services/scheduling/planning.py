@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from pelangi.chassis.clock import Clock, local_date
@@ -11,6 +11,7 @@ from pelangi.chassis.ids import random_claim, random_id
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
+from services.scheduling import plan_input
 from services.scheduling.agenda import AT_ONCE, asked_reason, errands_of, items_ahead, place_keys, terms_of, usable
 from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
@@ -18,11 +19,13 @@ from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
 from services.scheduling.days import DayVisit, book, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
-from services.scheduling.metrics import CAPPED, NO_DAY, WAITING
+from services.scheduling.metrics import CAPPED, NO_DAY, UNPLANNED, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
-from services.scheduling.planner.first_fit import FirstFit
+from services.scheduling.planner.first_fit import FirstFit, slot_in
 from services.scheduling.planner.interface import Ask, Horizon, Planner
 from services.scheduling.planner.priority import order
+from services.scheduling.planner.questions import BadPlan
+from services.scheduling.planner.worker import PlannerDied, Solver
 from services.scheduling.reference import Reference, read_reference
 from services.scheduling.store import read_days, waiting
 
@@ -139,6 +142,7 @@ class Round:
     clock: Clock
     written: Signal
     booker: Booker
+    solver: Solver
     planner: Planner = field(default_factory=FirstFit)
     _not_before: dict[str, float] = field(default_factory=dict)
 
@@ -191,14 +195,14 @@ class Round:
         self, batch: Sequence[Case], verdicts: Mapping[str, Verdict], outlook: Outlook, reference: Reference
     ) -> tuple[list[Slot], int]:
         """Slots for these; and how many visits were settled without one."""
-        slots: list[Slot] = []
         stay: list[Case] = []
         leave: list[Case] = []
         if batch:
             await outlook.read_on()
-        for case in batch:
-            verdict = verdicts.get(case["_id"])
-            ask = ask_for(case, reference, outlook.first)
+        asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in batch}
+        slots = await self._planned({c["_id"]: c for c in batch if c["_id"] not in verdicts}, asks, outlook, reference)
+        for case in (c for c in batch if not _has(slots, c)):
+            verdict, ask = verdicts.get(case["_id"]), asks[case["_id"]]
             if verdict and verdict.act is Act.MOVE and (verdict.shared or _too_far(ask, outlook)):
                 leave.append(case)
                 continue
@@ -220,11 +224,44 @@ class Round:
         await self.booker.leave(leave)
         return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
 
+    async def _planned(
+        self, cases: Mapping[str, Case], asks: Mapping[str, Ask], outlook: Outlook, reference: Reference
+    ) -> list[Slot]:
+        """Slots by the planner for new visits for which a team drives, taken in the outlook. Others are for first fit."""
+        alone = plan_input.one_of_each_place([asks[i] for i in cases if plan_input.is_planned(asks[i])], outlook.horizon)
+        question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())
+        if question is None:
+            return []
+        try:
+            answer = await self.solver.plan(question)
+        except (BadPlan, PlannerDied) as error:
+            UNPLANNED.labels(type(error).__name__).inc(len(alone))
+            log.exception("no plan: first fit instead", extra={"requests": len(alone)})
+            return []
+        slots: list[Slot] = []
+        for ask in alone:
+            if (seat := answer.plan.seats.get(ask.request_id)) is None:
+                continue
+            team = reference.team(seat.team_id)
+            assert team is not None, "a seat is one of a team of the table"
+            slot = slot_in(ask, seat.date, team, reference, seat.start, seat.end)
+            if book(outlook.horizon.day(seat.date), slot, reference) is None:
+                UNPLANNED.labels("refused by the day").inc()
+                log.warning("the day has no room where the plan has", extra={"request_id": ask.request_id, "day": slot["day"]})
+                continue
+            slot = self._with_more(slot, ask, cases[ask.request_id], outlook, reference)
+            slot["why"] = asdict(answer.reasons[ask.request_id])
+            take(outlook.horizon, slot, reference)
+            slots.append(_known(slot, cases[ask.request_id]))
+        return slots
+
     async def _slot(self, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot | None:
-        """The planner's slot; with the items too that were left out only because an earlier date was hoped for."""
+        """The first fit."""
         slot = await outlook.choose(self.planner, ask, reference)
-        if slot is None:
-            return None
+        return self._with_more(slot, ask, case, outlook, reference) if slot else None
+
+    def _with_more(self, slot: Slot, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot:
+        """A slot with the items too that were left out only because an earlier date was hoped for, where they fit that day."""
         details = case["details"]
         more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]
         items = [*ask.items, *more]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling.calendar import Calendar
-from services.scheduling.travel import Coordinates, Travel, by_air, slowest
+from services.scheduling.travel import Coordinates, by_air, slowest
 
 REFERENCE = "reference"
 ENOUGH = 9999
@@ -174,7 +174,7 @@ class Reference:
     teams: Teams
     points: Points
     calendar: Calendar
-    drive: Travel
+    speed: float
 
     @property
     def base(self) -> Coordinates:
@@ -190,9 +190,14 @@ class Reference:
         point = self.points.of(place["village_code"])
         return (point["lat"], point["lon"]) if point else self.base
 
+    @property
+    def least_minutes(self) -> int:
+        """Minutes that every team needs at least before a visit."""
+        return max((team.travel_minutes for team in self.teams.teams), default=0)
+
     def travel(self, team: Team, a: Coordinates, b: Coordinates) -> int:
         """Minutes that a team needs from a point to the next visit."""
-        return max(team.travel_minutes, self.drive(a, b))
+        return by_air(self.speed, least=team.travel_minutes)(a, b)
 
     def longest_visit(self, team: Team, at: Coordinates) -> int:
         """Minutes that a team can be at a place in a day without a break, after the way there."""
@@ -243,7 +248,7 @@ def as_reference(documents: Mapping[str, Document]) -> Reference:
     """The tables in these documents."""
     teams, points, hours = (_table(name, documents[name]["value"]) for name in ("teams", "points", "calendar"))
     calendar = cast(Hours, hours).calendar()
-    return Reference(cast(Teams, teams), cast(Points, points), calendar, by_air(slowest(calendar.open, calendar.close), least=0))
+    return Reference(cast(Teams, teams), cast(Points, points), calendar, slowest(calendar.open, calendar.close))
 
 
 _validated: dict[str, tuple[Any, Table]] = {}

@@ -147,6 +147,7 @@ def _visit_of_request(v: CaseVisit) -> dict[str, Any]:
         ],
         "reason": v["reason"],
         "asked": v.get("asked"),
+        "why": v.get("why"),
     }
 
 

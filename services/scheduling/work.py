@@ -8,6 +8,7 @@ from services.scheduling.agenda import Review
 from services.scheduling.booking import Booker
 from services.scheduling.day_calls import DayCalls
 from services.scheduling.metrics import IN_REVIEW
+from services.scheduling.planner.worker import Inline, Solver
 from services.scheduling.planning import Round
 from services.scheduling.reference import REFERENCE, read_reference
 from services.scheduling.spreading import Spreader
@@ -29,7 +30,8 @@ class Work:
     day_calls: DayCalls
 
     @classmethod
-    def of(cls, runtime: Runtime) -> "Work":
+    def of(cls, runtime: Runtime, solver: Solver | None = None) -> "Work":
+        """solver: of the planner; none given means in this process."""
         days, reference = runtime.store.collection(DAYS), runtime.store.collection(REFERENCE)
         cases, clock = runtime.cases, runtime.clock
         booker = Booker(cases, days, clock)
@@ -40,7 +42,7 @@ class Work:
             reference=reference,
             booker=booker,
             spreader=spreader,
-            planner=Round(cases, days, reference, clock, runtime.written, booker),
+            planner=Round(cases, days, reference, clock, runtime.written, booker, solver or Inline()),
             sweeper=Sweeper(cases, days, clock),
             day_calls=DayCalls(spreader),
         )

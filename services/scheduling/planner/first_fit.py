@@ -43,7 +43,7 @@ class FirstFit:
         day = horizon.day(on)
         for not_before, not_after in hours:
             for team in reference.serving(VisitKind(ask.visit_kind)):
-                slot = _slot(ask, on, team, reference, not_before, not_after)
+                slot = slot_in(ask, on, team, reference, not_before, not_after)
                 candidates: list[Slot] = [*(_joining(day, slot, ask) if ask.joins else ()), slot]
                 for candidate in candidates:
                     after = book(day, candidate, reference)
@@ -61,7 +61,7 @@ def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
             yield joining
 
 
-def _slot(  # noqa: PLR0917 - internal
+def slot_in(  # noqa: PLR0917 - all of them say where
     ask: Ask, on: date, team: Team, reference: Reference, not_before: int, not_after: int
 ) -> Slot:
     """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""

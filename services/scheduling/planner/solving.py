@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from services.scheduling.planner.districts import WHOLE, solve_in_districts
-from services.scheduling.planner.engine import Board, Solution, solve
+from services.scheduling.planner.engine import Board, Kernel, Solution, solve
 from services.scheduling.planner.jobs import Job, Level, Plan, Seat, TeamDay
 from services.scheduling.planner.table import Table, drivable, routes_of, seats_of, tabulate
 from services.scheduling.travel import Travel
@@ -76,14 +76,16 @@ class Proposal:
 class Proposals:
     """Places for one more job in a plan that stands: nothing is booked, and nobody leaves a team-day or a promised window."""
 
-    def __init__(self, jobs: Iterable[Job], job: Job, team_days: Iterable[TeamDay], travel: Travel) -> None:
+    def __init__(
+        self, jobs: Iterable[Job], job: Job, team_days: Iterable[TeamDay], travel: Travel, *, by: Kernel | None = None
+    ) -> None:
         """jobs: those that sit; `job`: the one to be placed."""
         placed = [other for other in jobs if other.seat and other.job_id != job.job_id]
         self._table = tabulate([*placed, replace(job, seat=None, level=Level.OPEN, promised=None)], team_days, travel)
         self._job_id = job.job_id
         self._node = next(at for at, other in enumerate(self._table.jobs, 1) if other.job_id == job.job_id)
         self._routes = drivable(self._table, routes_of(self._table))
-        self._board = Board(self._table.problem, self._routes)
+        self._board = Board(self._table.problem, self._routes, by=by)
 
     def best(self, count: int) -> list[Proposal]:
         """At most so many, the cheapest first, at most one of each team-day."""

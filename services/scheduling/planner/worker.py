@@ -1,134 +1,102 @@
-"""The planner in a process of its own: a long computation never holds up the service, and a crash of it is a retry.
-
-The process is started again where it died. Its work is pure, so that a question asked twice gets one answer.
-"""
+"""The planner in a process of its own: a long computation never holds up the service, and a crash of it is asked again."""
 
 import asyncio
 import logging
-import multiprocessing
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import sys
+from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from services.scheduling.metrics import PLANNER_CRASHES, PLANNER_SECONDS, PLANS_REFUSED
-from services.scheduling.planner.engine import warmup
-from services.scheduling.planner.explain import Reason, why_not, why_then
-from services.scheduling.planner.jobs import Job, Plan, TeamDay
-from services.scheduling.planner.solving import Proposal, Proposals, make_plan
-from services.scheduling.planner.validator import Violation, validate
-from services.scheduling.travel import by_air
+from services.scheduling.planner import process
+from services.scheduling.planner.questions import Answer, BadPlan, Question, solve
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be planned. speed, least: of the travel, see `travel.by_air`. seed: of the engine. per_job: its effort."""
-
-    jobs: Sequence[Job]
-    team_days: Sequence[TeamDay]
-    speed: float
-    least: int
-    seed: int = 1
-    per_job: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """plan: validated. reasons: by job_id of every job that is not locked, why it is nowhere, or on its date and not earlier."""
-
-    plan: Plan
-    reasons: dict[str, Reason]
-
-
-class BadPlan(Exception):
-    """The validator refused a plan: it is never published."""
-
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__(", ".join(sorted({v.rule for v in violations})))
+class PlannerDied(RuntimeError):
+    """The planner's process died of a question twice."""
 
 
 class Solver(Protocol):
-    """Answers questions."""
+    """Makes plans."""
 
-    async def plan(self, question: Question) -> Answer: ...
+    async def plan(self, question: Question) -> Answer:
+        """Raises BadPlan; PlannerDied; and what the planner raises."""
 
-    async def propose(self, question: Question, job: Job, count: int) -> list[Proposal]: ...
+
+class Inline:
+    """A solver in the caller's own process, for tests and tools."""
+
+    async def plan(self, question: Question) -> Answer:
+        """See `Solver`."""
+        return solve(question)
 
 
 @dataclass(slots=True)
 class Worker:
-    """A solver in one process of its own; see `Solver`."""
+    """A solver in a process of its own, which ends with this one: its standard input closes then."""
 
-    _pool: Executor | None = None
+    _process: Process | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
-        """Start the process and compile, so that the first question does not wait for it."""
-        await self._run(warmup)
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        """Start the process; returns when it has compiled, so that no question waits for that."""
+        async with self._lock:
+            await self._started()
 
     async def plan(self, question: Question) -> Answer:
-        """Raises BadPlan, and BrokenProcessPool where the process died twice."""
-        with PLANNER_SECONDS.labels("plan").time():
-            answer: Answer = await self._run(solve, question)
+        """See `Solver`."""
+        async with self._lock:
+            with PLANNER_SECONDS.labels("plan").time():
+                try:
+                    answer = await self._ask(question)
+                except (EOFError, OSError):
+                    PLANNER_CRASHES.inc()
+                    log.warning("the planner's process died; asked again")
+                    answer = await self._again(question)
+        if isinstance(answer, BadPlan):
+            PLANS_REFUSED.inc()
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Answer)
         return answer
 
-    async def propose(self, question: Question, job: Job, count: int) -> list[Proposal]:
-        """Raises BrokenProcessPool where the process died twice."""
-        with PLANNER_SECONDS.labels("propose").time():
-            return await self._run(places, question, job, count)
+    async def stop(self) -> None:
+        """End the process."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._process = None
 
-    async def _run(self, function: Callable[..., T], *arguments: object) -> T:
+    async def _again(self, question: Question) -> object:
         try:
-            return await self._try(function, *arguments)
-        except BrokenProcessPool:
+            return await self._ask(question)
+        except (EOFError, OSError) as error:
             PLANNER_CRASHES.inc()
-            log.warning("the planner's process died; asked again")
-            self.stop()
-            return await self._try(function, *arguments)
+            raise PlannerDied from error
 
-    async def _try(self, function: Callable[..., T], *arguments: object) -> T:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+    async def _ask(self, question: Question) -> object:
+        running = await self._started()
+        try:
+            assert running.stdin is not None
+            running.stdin.write(process.pack(question))
+            await running.stdin.drain()
+            return await _answer(running)
+        except BaseException:  # also where the caller is cancelled: its answer must not be taken for the next one's
+            await self.stop()
+            raise
 
-
-class Inline:
-    """A solver in the caller's own process, for tests and tools; see `Solver`."""
-
-    async def plan(self, question: Question) -> Answer:
-        """See `Worker.plan`."""
-        return solve(question)
-
-    async def propose(self, question: Question, job: Job, count: int) -> list[Proposal]:
-        """See `Worker.propose`."""
-        return places(question, job, count)
-
-
-def solve(question: Question) -> Answer:
-    """The plan, looked at again by the validator, with a reason for everybody who may still move. Raises BadPlan."""
-    travel = by_air(question.speed, least=question.least)
-    plan = make_plan(question.jobs, question.team_days, travel, per_job=question.per_job, seed=question.seed)
-    if violations := validate(plan, question.jobs, question.team_days, travel):
-        PLANS_REFUSED.inc()
-        raise BadPlan(violations)
-    return Answer(plan, {})
+    async def _started(self) -> Process:
+        if self._process is None or self._process.returncode is not None:
+            argv = (sys.executable, "-m", process.__name__)
+            self._process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE)
+            await _answer(self._process)
+        return self._process
 
 
-def places(question: Question, job: Job, count: int) -> list[Proposal]:
-    """The cheapest places for one more job."""
-    travel = by_air(question.speed, least=question.least)
-    return Proposals(question.jobs, job, question.team_days, travel).best(count)
-
-
-_ = (why_not, why_then, time)
+async def _answer(running: Process) -> object:
+    """The next message of the process. Raises EOFError where it died."""
+    assert running.stdout is not None
+    head = await running.stdout.readexactly(process.LENGTH)
+    return process.unpack(await running.stdout.readexactly(int.from_bytes(head, "big")))

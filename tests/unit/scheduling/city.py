@@ -30,6 +30,8 @@ from services.scheduling.app import Settings
 from services.scheduling.case import Case
 from services.scheduling.days import Day
 from services.scheduling.handlers import HANDLERS
+from services.scheduling.planner.jobs import Plan
+from services.scheduling.planner.questions import Answer, Question
 from services.scheduling.reference import defaults
 from services.scheduling.work import Work
 from tests.support.memory_store import MemoryStore
@@ -155,6 +157,13 @@ def fold_facts(*facts: Fact[Any], case: Case | None = None, now: datetime = NOW)
     for fact in facts:
         change.advance(apply_fact(change.after, fact, HANDLERS[fact.type], now), wall=now, traceparent=fact.traceparent)
     return change
+
+
+class FirstFitOnly:
+    """A solver that places nobody, so that first fit does."""
+
+    async def plan(self, question: Question) -> Answer:
+        return Answer(Plan({}, frozenset(job.job_id for job in question.jobs)), {})
 
 
 @dataclass
