@@ -117,7 +117,8 @@ class Case(BaseCase, total=False):
     Facts: received (request-created), details (the planning part of the newest snapshot), details_version, status,
     closed_items (outcome by item), closed (outcome), erased, trace (trace context of the request).
     Decided: placement, visits (oldest first), releases, asked (what the desk wants visited, by item), looked (how many visits
-    had ended when the desk last looked: earlier attempts no longer count).
+    had ended when the desk last looked: earlier attempts no longer count), left_out (why no date has room, see
+    `explain.Reason`).
     Derived by `settle`: needs_visit_since with plan_from (ISO date from which a visit is of use; empty: at once), review_since
     with review_reason, releases_since; wanted_since goes with placement.wanted.
     """
@@ -136,6 +137,7 @@ class Case(BaseCase, total=False):
     releases: list[Release]
     asked: dict[str, Asked]
     looked: int
+    left_out: dict[str, str]
 
     needs_visit_since: datetime
     plan_from: str

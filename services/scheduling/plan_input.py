@@ -40,11 +40,17 @@ def one_of_each_place(asks: Iterable[Ask], horizon: Horizon) -> list[Ask]:
 
 
 def question(
-    asks: Sequence[Ask], cases: Mapping[str, Case], horizon: Horizon, reference: Reference, now: datetime
+    asks: Sequence[Ask],
+    cases: Mapping[str, Case],
+    horizon: Horizon,
+    reference: Reference,
+    now: datetime,
+    *,
+    fewest: int = FEWEST_DATES,
 ) -> Question | None:
-    """What the planner is asked for these; None where there is nothing to ask."""
+    """What the planner is asked for these, on at least so many dates; None where there is nothing to ask."""
     minutes = sum(max(ask.minutes, ask.block) for ask in asks)
-    dates = dates_with_room(horizon.loaded(), horizon.days, minutes, reference)
+    dates = dates_with_room(horizon.loaded(), horizon.days, minutes, reference, fewest)
     days = [horizon.days[on] for on in dates if on in horizon.days]
     if not asks or not dates:
         return None
@@ -135,16 +141,17 @@ def _standing(visit_id: str, day: Day, visit: DayVisit, reference: Reference) ->
     )
 
 
-def dates_with_room(dates: Sequence[date], days: Mapping[date, Day], minutes: int, reference: Reference) -> list[date]:
-    """The first of the dates that together have room for twice so many minutes, and at least five: who asks gets a choice."""
+def dates_with_room(
+    dates: Sequence[date], days: Mapping[date, Day], minutes: int, reference: Reference, fewest: int
+) -> list[date]:
+    """The first of the dates that together have room for twice so many minutes, and at least so many: who asks gets a choice."""
     chosen: list[date] = []
     room = 0
     for on in dates:
-        free = _free(on, days.get(on), reference)
-        if free > 0:
+        if (free := _free(on, days.get(on), reference)) > 0:
             chosen.append(on)
             room += free
-        if len(chosen) >= FEWEST_DATES and room >= 2 * minutes:
+        if len(chosen) >= fewest and room >= 2 * minutes:
             break
     return chosen
 

@@ -21,6 +21,7 @@ from services.scheduling.days import DayVisit, book, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.metrics import CAPPED, NO_DAY, UNPLANNED, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
+from services.scheduling.planner.explain import FIRST_FREE, Reason
 from services.scheduling.planner.first_fit import FirstFit, slot_in
 from services.scheduling.planner.interface import Ask, Horizon, Planner
 from services.scheduling.planner.priority import order
@@ -200,7 +201,8 @@ class Round:
         if batch:
             await outlook.read_on()
         asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in batch}
-        slots = await self._planned({c["_id"]: c for c in batch if c["_id"] not in verdicts}, asks, outlook, reference)
+        new = {c["_id"]: c for c in batch if c["_id"] not in verdicts}
+        slots, reasons = await self._planned(new, asks, outlook, reference)
         for case in (c for c in batch if not _has(slots, c)):
             verdict, ask = verdicts.get(case["_id"]), asks[case["_id"]]
             if verdict and verdict.act is Act.MOVE and (verdict.shared or _too_far(ask, outlook)):
@@ -220,24 +222,28 @@ class Round:
                     CAPPED.inc()
                     log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})
                 take(outlook.horizon, slot, reference)
-                slots.append(_known(slot, case))
+                slots.append(_known({**slot, "why": asdict(FIRST_FREE)}, case))
         await self.booker.leave(leave)
+        await self.booker.leave_out({i: asdict(reasons[i]) for i in reasons if i in self._not_before})
         return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
 
     async def _planned(
         self, cases: Mapping[str, Case], asks: Mapping[str, Ask], outlook: Outlook, reference: Reference
-    ) -> list[Slot]:
-        """Slots by the planner for new visits for which a team drives, taken in the outlook. Others are for first fit."""
+    ) -> tuple[list[Slot], Mapping[str, Reason]]:
+        """Slots by the planner for new visits for which a team drives, taken in the outlook; why each of the others has none.
+
+        Who gets none here is for first fit: the planner looks at the first dates with room, first fit at a year.
+        """
         alone = plan_input.one_of_each_place([asks[i] for i in cases if plan_input.is_planned(asks[i])], outlook.horizon)
         question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())
         if question is None:
-            return []
+            return [], {}
         try:
             answer = await self.solver.plan(question)
         except (BadPlan, PlannerDied) as error:
             UNPLANNED.labels(type(error).__name__).inc(len(alone))
             log.exception("no plan: first fit instead", extra={"requests": len(alone)})
-            return []
+            return [], {}
         slots: list[Slot] = []
         for ask in alone:
             if (seat := answer.plan.seats.get(ask.request_id)) is None:
@@ -253,7 +259,7 @@ class Round:
             slot["why"] = asdict(answer.reasons[ask.request_id])
             take(outlook.horizon, slot, reference)
             slots.append(_known(slot, cases[ask.request_id]))
-        return slots
+        return slots, answer.reasons
 
     async def _slot(self, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot | None:
         """The first fit."""

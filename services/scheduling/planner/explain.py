@@ -39,6 +39,10 @@ class Reason:
     remedy_en: str = ""
 
 
+FIRST_FREE = Reason("FIRST_FREE", "Ini tempat bebas pertama.", "It is the first free place.")
+"""Of what is not planned but given out one after another."""
+
+
 class Explainer:
     """Answers about one plan: a table and its routes."""
 

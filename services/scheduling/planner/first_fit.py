@@ -39,19 +39,19 @@ class FirstFit:
         return list(islice((s for s in slots if s), count))
 
     def _slots(self, ask: Ask, on: date, hours: list[tuple[int, int]], horizon: Horizon, reference: Reference) -> Iterator[Slot]:
-        """What fits on a date: a visit that others are in first, then a new one of each team."""
+        """What fits on a date: visits that others are in first, whosever they are; then a new one of each team."""
         day = horizon.day(on)
+        teams = reference.serving(VisitKind(ask.visit_kind))
         for not_before, not_after in hours:
-            for team in reference.serving(VisitKind(ask.visit_kind)):
-                slot = slot_in(ask, on, team, reference, not_before, not_after)
-                candidates: list[Slot] = [*(_joining(day, slot, ask) if ask.joins else ()), slot]
-                for candidate in candidates:
-                    after = book(day, candidate, reference)
-                    if after is not None:
-                        visit = after["visits"][candidate["visit_id"]]
-                        if not_before <= visit["start"] and visit["end"] <= not_after:
-                            chosen: Slot = {**candidate, "start": visit["start"], "end": visit["end"]}
-                            yield chosen
+            alone = [slot_in(ask, on, team, reference, not_before, not_after) for team in teams]
+            joining = [shared for slot in alone for shared in _joining(day, slot, ask)] if ask.joins else []
+            for candidate in (*joining, *alone):
+                after = book(day, candidate, reference)
+                if after is not None:
+                    visit = after["visits"][candidate["visit_id"]]
+                    if not_before <= visit["start"] and visit["end"] <= not_after:
+                        chosen: Slot = {**candidate, "start": visit["start"], "end": visit["end"]}
+                        yield chosen
 
 
 def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:

@@ -196,6 +196,11 @@ class City:
         document = {"_id": "teams", "version": 1, "value": value}
         self.store.collection("reference").documents["teams"] = document
 
+    async def calendar(self, **changed: Any) -> None:
+        """The hours are otherwise from now on."""
+        document = {"_id": "calendar", "version": 1, "value": defaults()["calendar"]["value"] | changed}
+        self.store.collection("reference").documents["calendar"] = document
+
     async def run(self) -> None:
         """All the leader's timers, once."""
         await self.work.finish()
