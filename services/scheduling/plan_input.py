@@ -1,6 +1,7 @@
 """From requests and days to what the planner knows: the only module that sees both. What is not a field of `Job` stays here."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from pelangi.chassis.clock import local_date
@@ -8,6 +9,7 @@ from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Case
 from services.scheduling.days import VACATED, Day, DayVisit, blanks_in, where
+from services.scheduling.minutes import most_minutes
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay
 from services.scheduling.planner.priority import cannot_wait, urgency_of, waiting_since, weight
@@ -27,15 +29,24 @@ def is_planned(ask: Ask) -> bool:
     return not ask.move and ask.visit_kind in ON_THE_ROAD
 
 
-def one_of_each_place(asks: Iterable[Ask], horizon: Horizon) -> list[Ask]:
-    """Those that cannot share a visit, and of those that can the first of each place that nobody goes to yet: others join it."""
+def one_of_each_place(asks: Iterable[Ask], horizon: Horizon, reference: Reference) -> list[Ask]:
+    """Those that cannot share a visit, and of those that can the first of each place that nobody goes to yet.
+
+    With minutes for all of that place: the others join it once it is booked.
+    """
     chosen: list[Ask] = []
     places = {key for day in horizon.days.values() for visit in day.get("visits", {}).values() for key in _places(visit)}
+    first: dict[tuple[str, str, str], int] = {}
     for ask in asks:
         mine = {(ask.visit_kind, ask.village_code, key) for key in ask.place_keys or ("",)} if ask.joins else set()
-        if not mine & places:
+        if mine & places:
+            continue
+        if known := [first[key] for key in mine if key in first]:
+            if ask.visit_kind not in PUBLIC_PLACE_KINDS:  # at a point the team stays for so long in any case
+                chosen[known[0]] = _with_room_for(chosen[known[0]], ask, reference)
+        else:
+            first |= dict.fromkeys(mine, len(chosen))
             chosen.append(ask)
-        places |= mine
     return chosen
 
 
@@ -111,6 +122,11 @@ def team_days(dates: Iterable[date], reference: Reference) -> list[TeamDay]:
         if hours
         for team in teams
     ]
+
+
+def _with_room_for(ask: Ask, other: Ask, reference: Reference) -> Ask:
+    block = max(ask.block, ask.minutes) + other.minutes
+    return replace(ask, block=min(block, most_minutes(ask.visit_kind, ask.at, reference)))
 
 
 def _places(visit: DayVisit) -> set[tuple[str, str, str]]:

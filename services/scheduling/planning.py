@@ -10,6 +10,7 @@ from pelangi.chassis.clock import Clock, local_date
 from pelangi.chassis.ids import random_claim, random_id
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
+from pelangi.contracts.codes import VisitKind
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling import plan_input
 from services.scheduling.agenda import AT_ONCE, asked_reason, errands_of, items_ahead, place_keys, terms_of, usable
@@ -21,7 +22,7 @@ from services.scheduling.days import DayVisit, book, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.metrics import CAPPED, NO_DAY, UNPLANNED, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
-from services.scheduling.planner.explain import FIRST_FREE, Reason
+from services.scheduling.planner.explain import FIRST_FREE, JOINED, Reason
 from services.scheduling.planner.first_fit import FirstFit, slot_in
 from services.scheduling.planner.interface import Ask, Horizon, Planner
 from services.scheduling.planner.priority import order
@@ -67,6 +68,7 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
         at=at,
         minutes=minutes_for(items, details),
         items=items,
+        block=reference.point_minutes(VisitKind(kind)) if kind in PUBLIC_PLACE_KINDS else 0,
         joins=visit is None and (kind in PUBLIC_PLACE_KINDS or bool(keys)),
         move=visit is not None,
         reason=asked_reason(case, items),
@@ -222,7 +224,8 @@ class Round:
                     CAPPED.inc()
                     log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})
                 take(outlook.horizon, slot, reference)
-                slots.append(_known({**slot, "why": asdict(FIRST_FREE)}, case))
+                why = FIRST_FREE if slot["visit_id"] == ask.visit_id else JOINED
+                slots.append(_known({**slot, "why": asdict(why)}, case))
         await self.booker.leave(leave)
         await self.booker.leave_out({i: asdict(reasons[i]) for i in reasons if i in self._not_before})
         return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
@@ -234,7 +237,9 @@ class Round:
 
         Who gets none here is for first fit: the planner looks at the first dates with room, first fit at a year.
         """
-        alone = plan_input.one_of_each_place([asks[i] for i in cases if plan_input.is_planned(asks[i])], outlook.horizon)
+        alone = plan_input.one_of_each_place(
+            [asks[i] for i in cases if plan_input.is_planned(asks[i])], outlook.horizon, reference
+        )
         question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())
         if question is None:
             return [], {}

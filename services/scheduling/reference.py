@@ -195,6 +195,10 @@ class Reference:
         """Minutes that every team needs at least before a visit."""
         return max((team.travel_minutes for team in self.teams.teams), default=0)
 
+    def point_minutes(self, kind: VisitKind) -> int:
+        """Length of a visit at a point."""
+        return max((team.point_minutes for team in self.serving(kind)), default=0)
+
     def travel(self, team: Team, a: Coordinates, b: Coordinates) -> int:
         """Minutes that a team needs from a point to the next visit."""
         return by_air(self.speed, least=team.travel_minutes)(a, b)

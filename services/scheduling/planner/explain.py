@@ -41,6 +41,7 @@ class Reason:
 
 FIRST_FREE = Reason("FIRST_FREE", "Ini tempat bebas pertama.", "It is the first free place.")
 """Of what is not planned but given out one after another."""
+JOINED = Reason("JOINED", "Bergabung dengan kunjungan ke tempat yang sama.", "It joins a visit to the same place.")
 
 
 class Explainer:

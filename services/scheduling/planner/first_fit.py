@@ -5,7 +5,6 @@ from datetime import date
 from itertools import islice
 
 from pelangi.contracts.codes import VisitKind
-from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Slot
 from services.scheduling.days import Day, book, shared_visits
 from services.scheduling.planner.interface import Ask, Horizon
@@ -66,7 +65,6 @@ def slot_in(  # noqa: PLR0917 - all of them say where
 ) -> Slot:
     """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""
     most = reference.longest_visit(team, ask.at)
-    block = ask.block or (team.point_minutes if ask.visit_kind in PUBLIC_PLACE_KINDS else 0)
     return {
         "placement_id": ask.placement_id,
         "request_id": ask.request_id,
@@ -74,7 +72,7 @@ def slot_in(  # noqa: PLR0917 - all of them say where
         "day": on.isoformat(),
         "team_id": team.team_id,
         "minutes": min(ask.minutes, most),
-        "block": min(block, most),
+        "block": min(ask.block, most),
         "not_before": not_before,
         "not_after": not_after,
         "visit_kind": ask.visit_kind,
