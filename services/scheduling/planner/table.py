@@ -37,13 +37,15 @@ def tabulate(jobs: Iterable[Job], team_days: Iterable[TeamDay], travel: Travel) 
     """The arrays of a planning problem.
 
     Canonical order: by the day received, then by the random id; no other order is told to the engine, whose choices among equals
-    depend on it. Raises ValueError where team-days start from different bases.
+    depend on it. Raises ValueError where team-days start from different bases, or a job_id occurs twice.
     """
     ordered = sorted(jobs, key=lambda job: (job.received, job.job_id))
     slots = sorted(team_days, key=lambda t: (t.date, t.team_id))
     days = sorted({(t.date, t.stretches) for t in slots})
     if len({t.base for t in slots}) > 1:
         raise ValueError("all teams start from one base")
+    if len({job.job_id for job in ordered}) < len(ordered):
+        raise ValueError("a job_id occurs twice")
     dates = sorted({t.date for t in slots})
     number = {day: at for at, day in enumerate(days)}
     points = [slots[0].base if slots else (0.0, 0.0), *(job.at for job in ordered)]
