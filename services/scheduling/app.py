@@ -16,13 +16,14 @@ from services.scheduling.case import Case
 from services.scheduling.handlers import HANDLERS
 from services.scheduling.planner.worker import Solver, Worker
 from services.scheduling.reference import REFERENCE, read_reference, seed
+from services.scheduling.rolling import Announce
 from services.scheduling.routes import routes
 from services.scheduling.store import INDEXES
 from services.scheduling.work import Work
 
 
 class Settings(ServiceSettings):
-    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots."""
+    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots. announce: when people are told."""
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
 
@@ -30,11 +31,12 @@ class Settings(ServiceSettings):
     port: int = 8002
     planning_keys: SecretStr = SecretStr(development_key("planning"))
     visit_keys: SecretStr = SecretStr(development_key("visits"))
+    announce: Announce = Announce.AT_ONCE
 
 
-def timers(runtime: Runtime, solver: Solver) -> Sequence[Timer]:
+def timers(runtime: Runtime, solver: Solver, announce: Announce) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
-    work = Work.of(runtime, solver)
+    work = Work.of(runtime, solver, announce)
     return (
         Timer("planner", 1.0, work.planner),
         Timer("finish", 1.0, work.finish, woken=False),
@@ -65,7 +67,7 @@ def make() -> Service:
         routes=routes,
         openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
         snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
-        timers=lambda runtime: timers(runtime, worker),
+        timers=lambda runtime: timers(runtime, worker, settings.announce),
         start=begin,
         indexes=INDEXES,
     )

@@ -142,7 +142,8 @@ def amend(day: Day, slot: Slot) -> Day:
     after: DayVisit = {**visit, "members": members}
     if len(members) == 1 and "place_keys" in slot:
         after["place_keys"] = slot["place_keys"]
-    bookings = {**day["bookings"], slot["placement_id"]: {**booking, "minutes": slot["minutes"]}}
+    booking = {**booking, "minutes": slot["minutes"], "blanks": slot.get("blanks", [])}
+    bookings = {**day["bookings"], slot["placement_id"]: booking}
     return cast(Day, {**day, "bookings": bookings, "visits": {**day["visits"], slot["visit_id"]: after}})
 
 

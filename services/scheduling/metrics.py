@@ -25,6 +25,8 @@ PLANNER_SECONDS = Histogram(
 )
 PLANNER_CRASHES = Counter("pelangi_planner_crashes_total", "Deaths of the planner's process; the question was asked again")
 PLANS_REFUSED = Counter("pelangi_plans_refused_total", "Plans that the validator refused; nothing of them was published")
+TOLD = Counter("pelangi_visits_told_total", "Visits announced in the evening, by how many working days ahead", ["days_ahead"])
+CAPACITY_SHORT = Counter("pelangi_capacity_short_total", "Requests for which no team has time before they are due")
 UNPLANNED = Counter(
     "pelangi_visits_unplanned_total",
     "Visits placed by first fit because the planner had no answer the day accepted",

@@ -14,6 +14,7 @@ from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay
 from services.scheduling.planner.priority import cannot_wait, urgency_of, waiting_since, weight
 from services.scheduling.planner.questions import Question
+from services.scheduling.planner.solving import REPLAN
 from services.scheduling.reference import Reference
 
 ON_THE_ROAD = frozenset(VisitKind) - {VisitKind.OFFICE_APPOINTMENT}
@@ -58,19 +59,29 @@ def question(
     now: datetime,
     *,
     fewest: int = FEWEST_DATES,
+    planned: Mapping[str, Seat] | None = None,
+    per_job: int = REPLAN,
+    seed: int = 1,
 ) -> Question | None:
-    """What the planner is asked for these, on at least so many dates; None where there is nothing to ask."""
+    """What the planner is asked for these, on at least so many dates; None where there is nothing to ask.
+
+    planned: where they sit in the plan so far, of which nobody was told.
+    """
     minutes = sum(max(ask.minutes, ask.block) for ask in asks)
     dates = dates_with_room(horizon.loaded(), horizon.days, minutes, reference, fewest)
     days = [horizon.days[on] for on in dates if on in horizon.days]
     if not asks or not dates:
         return None
     jobs = [job_of(ask, cases[ask.request_id], dates, now) for ask in asks]
+    if planned:
+        jobs = [replace(j, seat=planned[j.job_id], level=Level.PLANNED) if j.job_id in planned else j for j in jobs]
     return Question(
         jobs=[*standing_jobs(days, reference), *jobs],
         team_days=team_days(dates, reference),
         speed=reference.speed,
         least=reference.least_minutes,
+        per_job=per_job,
+        seed=seed,
     )
 
 

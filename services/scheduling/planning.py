@@ -3,8 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 
 from pelangi.chassis.clock import Clock, local_date
 from pelangi.chassis.ids import random_claim, random_id
@@ -18,24 +18,24 @@ from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
-from services.scheduling.days import DayVisit, book, where
+from services.scheduling.days import DayVisit, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
-from services.scheduling.metrics import CAPPED, NO_DAY, UNPLANNED, WAITING
+from services.scheduling.metrics import CAPACITY_SHORT, CAPPED, NO_DAY, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
+from services.scheduling.outlook import Outlook
 from services.scheduling.planner.explain import FIRST_FREE, JOINED, Reason
-from services.scheduling.planner.first_fit import FirstFit, slot_in
-from services.scheduling.planner.interface import Ask, Horizon, Planner
-from services.scheduling.planner.priority import order
-from services.scheduling.planner.questions import BadPlan
-from services.scheduling.planner.worker import PlannerDied, Solver
+from services.scheduling.planner.first_fit import FirstFit
+from services.scheduling.planner.interface import Ask, Planner
+from services.scheduling.planner.priority import due_day, order
+from services.scheduling.planner.worker import Solver
 from services.scheduling.reference import Reference, read_reference
+from services.scheduling.rolling import Announce, Rolling, can_wait
+from services.scheduling.seating import Seating, known, take, with_more
 from services.scheduling.store import read_days, waiting
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
-RANGE = 40
-"""How many days are read at once: a batch seldom needs a second range."""
 RETRY_S = 60.0
 """A request that no day had room for is looked at again after so long."""
 LOOK_AHEAD = timedelta(weeks=HORIZON // 5)
@@ -103,39 +103,6 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int, reference: Referen
 
 
 @dataclass(slots=True)
-class Outlook:
-    """The days ahead, read from the store range by range, only as far as somebody needs them."""
-
-    days: Collection
-    horizon: Horizon
-
-    @classmethod
-    def ahead(cls, days: Collection, reference: Reference, now: datetime) -> "Outlook":
-        """From the next working day on."""
-        return cls(days, Horizon(list(reference.calendar.upcoming(now))))
-
-    @property
-    def first(self) -> date:
-        """The first date that a visit may have."""
-        return self.horizon.dates[0]
-
-    async def choose(self, planner: Planner, ask: Ask, reference: Reference) -> Slot | None:
-        """The planner's slot among all days of the horizon; None where none has room."""
-        while True:
-            slot = planner.choose(ask, self.horizon, reference)
-            if slot or not await self.read_on(ask.earliest):
-                return slot
-
-    async def read_on(self, earliest: date | None = None) -> bool:
-        """Read one more range, from a date on; whether there was one."""
-        dates = self.horizon.unread(earliest, RANGE)
-        if dates:
-            self.horizon.days.update(await read_days(self.days, dates))
-            self.horizon.read.update(dates)
-        return bool(dates)
-
-
-@dataclass(slots=True)
 class Round:
     """The planner's work in the leader."""
 
@@ -146,8 +113,16 @@ class Round:
     written: Signal
     booker: Booker
     solver: Solver
+    plans: Collection
+    announce: Announce = Announce.AT_ONCE
     planner: Planner = field(default_factory=FirstFit)
+    _rolling: Rolling | None = None
     _not_before: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def seating(self) -> Seating:
+        """How the planner is asked."""
+        return Seating(self.solver, self.planner)
 
     async def __call__(self) -> None:
         """Place everybody who waits and can be placed."""
@@ -163,9 +138,13 @@ class Round:
         ready = [c for c in found if wanted(c) is None]
         if not ready:
             return 0
-        batch = sorted(ready, key=lambda c: order(c, now))[:BATCH]
         reference = await read_reference(self.reference)
         outlook = Outlook.ahead(self.days, reference, now)
+        told = 0
+        if self.announce is Announce.EVENING and (later := [c for c in ready if can_wait(c, now)]):
+            told = await self._roll(later, outlook, reference)
+            ready = [c for c in ready if not can_wait(c, now)]
+        batch = sorted(ready, key=lambda c: order(c, now))[:BATCH]
         verdicts = await self._judge([c for c in batch if open_visit(c)], outlook.first, reference)
         stay = {c["_id"]: c for c in batch if c["_id"] in verdicts and verdicts[c["_id"]].act is Act.STAY}
         seen = await self._stay(stay, verdicts)
@@ -173,7 +152,15 @@ class Round:
         others = [c for c in batch if c["_id"] not in stay and c["_id"] not in unclear]
         slots, kept = await self._choose(others, verdicts, outlook, reference)
         placed = await self.booker.place(slots, reference, {c["_id"]: c for c in others if _has(slots, c)}) if slots else set()
-        return len(placed) + seen + kept + sum(c["_id"] in self._not_before for c in batch)
+        return told + len(placed) + seen + kept + sum(c["_id"] in self._not_before for c in batch)
+
+    async def _roll(self, cases: Sequence[Case], outlook: Outlook, reference: Reference) -> int:
+        """The rolling plan for those who can wait; how many were told a date."""
+        if self._rolling is None:
+            self._rolling = Rolling(self.plans, self.clock, self.booker, self.seating)
+        await outlook.read_on()
+        asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in cases}
+        return await self._rolling(cases, asks, outlook, reference)
 
     async def _judge(self, corrected: Sequence[Case], first: date, reference: Reference) -> dict[str, Verdict]:
         """What is to become of the visits of corrected requests."""
@@ -225,7 +212,8 @@ class Round:
                     log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})
                 take(outlook.horizon, slot, reference)
                 why = FIRST_FREE if slot["visit_id"] == ask.visit_id else JOINED
-                slots.append(_known({**slot, "why": asdict(why)}, case))
+                slots.append(known({**slot, "why": asdict(why)}, case))
+        CAPACITY_SHORT.inc(sum(_too_late(case, slots, self._not_before) for case in new.values()))
         await self.booker.leave(leave)
         await self.booker.leave_out({i: asdict(reasons[i]) for i in reasons if i in self._not_before})
         return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
@@ -237,61 +225,18 @@ class Round:
 
         Who gets none here is for first fit: the planner looks at the first dates with room, first fit at a year.
         """
-        alone = plan_input.one_of_each_place(
-            [asks[i] for i in cases if plan_input.is_planned(asks[i])], outlook.horizon, reference
-        )
+        for_planner = [asks[i] for i in cases if plan_input.is_planned(asks[i])]
+        alone = plan_input.one_of_each_place(for_planner, outlook.horizon, reference)
         question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())
-        if question is None:
+        answer = await self.seating.ask(question, alone)
+        if answer is None:
             return [], {}
-        try:
-            answer = await self.solver.plan(question)
-        except (BadPlan, PlannerDied) as error:
-            UNPLANNED.labels(type(error).__name__).inc(len(alone))
-            log.exception("no plan: first fit instead", extra={"requests": len(alone)})
-            return [], {}
-        slots: list[Slot] = []
-        for ask in alone:
-            if (seat := answer.plan.seats.get(ask.request_id)) is None:
-                continue
-            team = reference.team(seat.team_id)
-            assert team is not None, "a seat is one of a team of the table"
-            slot = slot_in(ask, seat.date, team, reference, seat.start, seat.end)
-            if book(outlook.horizon.day(seat.date), slot, reference) is None:
-                UNPLANNED.labels("refused by the day").inc()
-                log.warning("the day has no room where the plan has", extra={"request_id": ask.request_id, "day": slot["day"]})
-                continue
-            slot = self._with_more(slot, ask, cases[ask.request_id], outlook, reference)
-            slot["why"] = asdict(answer.reasons[ask.request_id])
-            take(outlook.horizon, slot, reference)
-            slots.append(_known(slot, cases[ask.request_id]))
-        return slots, answer.reasons
+        return self.seating.slots(answer, alone, cases, outlook.horizon, reference), answer.reasons
 
     async def _slot(self, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot | None:
         """The first fit."""
         slot = await outlook.choose(self.planner, ask, reference)
-        return self._with_more(slot, ask, case, outlook, reference) if slot else None
-
-    def _with_more(self, slot: Slot, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot:
-        """A slot with the items too that were left out only because an earlier date was hoped for, where they fit that day."""
-        details = case["details"]
-        more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]
-        items = [*ask.items, *more]
-        if not any("not_before" in i for i in more) or minutes_for(items, details) > most_minutes(
-            ask.visit_kind, ask.at, reference
-        ):
-            return slot
-        on = date.fromisoformat(slot["day"])
-        all_in_one = replace(ask, items=items, minutes=minutes_for(items, details), earliest=on)
-        together = self.planner.choose(all_in_one, outlook.horizon, reference)
-        return together if together and together["day"] == slot["day"] else slot
-
-
-def take(horizon: Horizon, slot: Slot, reference: Reference) -> None:
-    """Book a chosen slot in the days as read, so that the next request of the batch sees it."""
-    on = date.fromisoformat(slot["day"])
-    after = book(horizon.day(on), slot, reference)
-    assert after is not None
-    horizon.days[on] = after
+        return with_more(slot, ask, case, outlook.horizon, reference, self.planner) if slot else None
 
 
 def _too_far(ask: Ask, outlook: Outlook) -> bool:
@@ -299,15 +244,16 @@ def _too_far(ask: Ask, outlook: Outlook) -> bool:
     return ask.earliest is not None and ask.earliest > outlook.horizon.dates[-1]
 
 
+def _too_late(case: Case, slots: Sequence[Slot], without: Mapping[str, float]) -> bool:
+    """Whether a request gets no date before it is due."""
+    due = due_day(case)
+    if due is None:
+        return False
+    return case["_id"] in without or any(s["request_id"] == case["_id"] and s["day"] > due.isoformat() for s in slots)
+
+
 def _has(slots: Sequence[Slot], case: Case) -> bool:
     return any(s["request_id"] == case["_id"] for s in slots)
-
-
-def _known(slot: Slot, case: Case) -> Slot:
-    """The slot with what the request was when it was chosen."""
-    visit = open_visit(case)
-    known: Slot = {**slot, "asked": slot["reason"], "terms": terms_of(case), "errands": errands_of(case)}
-    return {**known, "not_earlier": visit.get("not_earlier")} if visit else known
 
 
 def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
@@ -315,6 +261,7 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
     slot = held(case)
     assert slot is not None, "a visit that has not started is held"
     details = case["details"]
+    needed = needed_for(verdict.items, details)
     now: Slot = {
         **slot,
         "items": list(verdict.items),
@@ -322,6 +269,8 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
         "place_keys": place_keys(details["place"]),
         "terms": terms_of(case),
         "errands": errands_of(case),
+        "kit": list(kit_of(needed)),
+        "blanks": list(blanks_of(needed)),
     }
     same = all(now[k] == slot.get(k) for k in ("items", "minutes", "place_keys"))
     return None if same else now

@@ -7,11 +7,12 @@ from pelangi.chassis.store import Collection
 from services.scheduling import plan_input
 from services.scheduling.case import Case, Slot
 from services.scheduling.days import book
+from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit, slot_in
 from services.scheduling.planner.interface import Ask
 from services.scheduling.planner.questions import Question, places
 from services.scheduling.planner.solving import Proposal
-from services.scheduling.planning import Outlook, ask_for
+from services.scheduling.planning import ask_for
 from services.scheduling.reference import Reference
 
 AT_MOST = 60

@@ -8,9 +8,10 @@ from pelangi.chassis.web import FieldError, Problem, invalid
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Slot
 from services.scheduling.days import Day, used_minutes
+from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Horizon
-from services.scheduling.planning import Outlook, ask_to_move
+from services.scheduling.planning import ask_to_move
 from services.scheduling.reference import Reference
 
 

@@ -67,9 +67,15 @@ def weight(urgency: Urgency) -> int:
 
 def cannot_wait(case: Case, now: datetime) -> bool:
     """Whether the day on which it is due, or its deadline, is near or past."""
+    due = due_day(case)
+    return due is not None and due <= local_date(now) + NOBODY_WAITS_LONGER
+
+
+def due_day(case: Case) -> date | None:
+    """The day on which it is due, or its deadline, if that is earlier."""
     deadline = case["details"].get("deadline")
-    days = [d for d in (case.get("received", {}).get("due_on"), deadline["date"] if deadline else None) if d]
-    return any(date.fromisoformat(day) <= local_date(now) + NOBODY_WAITS_LONGER for day in days)
+    days = (case.get("received", {}).get("due_on"), deadline["date"] if deadline else None)
+    return min((date.fromisoformat(day) for day in days if day), default=None)
 
 
 def urgency_of(case: Case, now: datetime) -> Urgency:
