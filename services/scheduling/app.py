@@ -15,6 +15,7 @@ from services.scheduling.announce import render_visits
 from services.scheduling.case import Case
 from services.scheduling.handlers import HANDLERS
 from services.scheduling.planner.worker import Solver, Worker
+from services.scheduling.planning import PlanBy
 from services.scheduling.reference import REFERENCE, read_reference, seed
 from services.scheduling.rolling import Announce
 from services.scheduling.routes import routes
@@ -23,7 +24,10 @@ from services.scheduling.work import Work
 
 
 class Settings(ServiceSettings):
-    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots. announce: when people are told."""
+    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots. announce: when people are told.
+
+    plan_by: PRIORITY, or FIRST_COME for who wants to see what a list kept in the order of arrival would do.
+    """
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
 
@@ -32,11 +36,12 @@ class Settings(ServiceSettings):
     planning_keys: SecretStr = SecretStr(development_key("planning"))
     visit_keys: SecretStr = SecretStr(development_key("visits"))
     announce: Announce = Announce.AT_ONCE
+    plan_by: PlanBy = PlanBy.PRIORITY
 
 
-def timers(runtime: Runtime, solver: Solver, announce: Announce) -> Sequence[Timer]:
+def timers(runtime: Runtime, solver: Solver, settings: Settings) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
-    work = Work.of(runtime, solver, announce)
+    work = Work.of(runtime, solver, settings.announce, settings.plan_by)
     return (
         Timer("planner", 1.0, work.planner),
         Timer("finish", 1.0, work.finish, woken=False),
@@ -67,7 +72,7 @@ def make() -> Service:
         routes=routes,
         openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
         snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
-        timers=lambda runtime: timers(runtime, worker, settings.announce),
+        timers=lambda runtime: timers(runtime, worker, settings),
         start=begin,
         indexes=INDEXES,
     )

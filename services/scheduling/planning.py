@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
+from enum import StrEnum
 
 from pelangi.chassis.clock import Clock, local_date
 from pelangi.chassis.ids import random_claim, random_id
@@ -26,7 +27,7 @@ from services.scheduling.outlook import Outlook
 from services.scheduling.planner.explain import FIRST_FREE, JOINED, Reason
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Planner
-from services.scheduling.planner.priority import due_day, order
+from services.scheduling.planner.priority import due_day, order, waiting_since
 from services.scheduling.planner.worker import Solver
 from services.scheduling.reference import Reference, read_reference
 from services.scheduling.rolling import Announce, Rolling, can_wait
@@ -102,6 +103,13 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int, reference: Referen
     )
 
 
+class PlanBy(StrEnum):
+    """PRIORITY: the planner. FIRST_COME: the first free place, in the order of arrival; to compare with, not for people."""
+
+    PRIORITY = "PRIORITY"
+    FIRST_COME = "FIRST_COME"
+
+
 @dataclass(slots=True)
 class Round:
     """The planner's work in the leader."""
@@ -115,6 +123,7 @@ class Round:
     solver: Solver
     plans: Collection
     announce: Announce = Announce.AT_ONCE
+    plan_by: PlanBy = PlanBy.PRIORITY
     planner: Planner = field(default_factory=FirstFit)
     _rolling: Rolling | None = None
     _not_before: dict[str, float] = field(default_factory=dict)
@@ -144,7 +153,8 @@ class Round:
         if self.announce is Announce.EVENING and (later := [c for c in ready if can_wait(c, now)]):
             told = await self._roll(later, outlook, reference)
             ready = [c for c in ready if not can_wait(c, now)]
-        batch = sorted(ready, key=lambda c: order(c, now))[:BATCH]
+        by_age = self.plan_by is PlanBy.FIRST_COME
+        batch = sorted(ready, key=lambda c: (0, waiting_since(c), c["_id"]) if by_age else order(c, now))[:BATCH]
         verdicts = await self._judge([c for c in batch if open_visit(c)], outlook.first, reference)
         stay = {c["_id"]: c for c in batch if c["_id"] in verdicts and verdicts[c["_id"]].act is Act.STAY}
         seen = await self._stay(stay, verdicts)
@@ -225,6 +235,8 @@ class Round:
 
         Who gets none here is for first fit: the planner looks at the first dates with room, first fit at a year.
         """
+        if self.plan_by is PlanBy.FIRST_COME:
+            return [], {}
         for_planner = [asks[i] for i in cases if plan_input.is_planned(asks[i])]
         alone = plan_input.one_of_each_place(for_planner, outlook.horizon, reference)
         question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())

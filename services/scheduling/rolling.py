@@ -99,7 +99,7 @@ class Rolling:
         if answer is None:
             return 0
         slots = self._near(answer, alone, by_id, outlook, reference) if due else []
-        slots += self.seating.joining(slots, [a for a in asks.values() if a not in alone], by_id, outlook.horizon, reference)
+        slots += self.seating.joining(slots, _others(asks, alone), by_id, outlook.horizon, reference)
         told = await self.booker.place(slots, reference, by_id) if slots else set[str]()
         await self._keep(answer, told, evening if due else kept.get("evening", evening))
         await self.booker.leave_out({i: asdict(answer.reasons[i]) for i in by_id if i in answer.plan.left_out})
@@ -136,3 +136,8 @@ def seat_of(stored: Mapping[str, Any]) -> Seat:
 
 def _stored(seat: Seat) -> dict[str, Any]:
     return {"team_id": seat.team_id, "date": seat.date.isoformat(), "start": seat.start, "end": seat.end}
+
+
+def _others(asks: Mapping[str, Ask], alone: Sequence[Ask]) -> list[Ask]:
+    ids = {ask.request_id for ask in alone}
+    return [ask for ask in asks.values() if ask.request_id not in ids]

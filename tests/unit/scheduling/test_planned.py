@@ -14,8 +14,9 @@ from services.scheduling.plan_input import dates_with_room, job_of, one_of_each_
 from services.scheduling.planner.jobs import Level
 from services.scheduling.planner.questions import Answer, BadPlan, Question
 from services.scheduling.planner.worker import PlannerDied
-from services.scheduling.planning import ask_for
+from services.scheduling.planning import PlanBy, ask_for
 from services.scheduling.reference import as_reference, defaults
+from services.scheduling.work import Work
 from tests.unit.scheduling.city import NOW, OTHER_VILLAGE, TOMORROW, City, details, fold_facts, request_id
 
 REFERENCE = as_reference(defaults())
@@ -192,3 +193,12 @@ async def test_of_those_who_share_a_place_the_planner_is_asked_for_one(city: Cit
     await city.run()
     horizon.days[TOMORROW] = city.days()[TOMORROW.isoformat()]
     assert [a.request_id for a in one_of_each_place(asks, horizon, REFERENCE)] == [request_id(n) for n in (3, 4)]  # type: ignore[attr-defined,arg-type]
+
+
+async def test_by_first_come_the_order_of_arrival_decides_and_nothing_else(city: City) -> None:
+    city.work = Work.of(city.runtime, plan_by=PlanBy.FIRST_COME)
+    await city.fold(*(details(n, filled_at=NOW - timedelta(days=2)) for n in range(1, 13)))
+    await city.fold(details(13, needs=[Need.HOSPITAL]))
+    await city.run()
+    assert {(await city.visit(n))["date"] for n in range(1, 13)} == {TOMORROW.isoformat()}
+    assert (await city.visit(13))["date"] > TOMORROW.isoformat()
