@@ -11,6 +11,7 @@ from pelangi.cli import city
 from pelangi.cli.dlq import dlq
 from pelangi.cli.doctor import doctor
 from pelangi.cli.keys import keys
+from pelangi.cli.plan import plan
 from pelangi.cli.replay import replay
 from pelangi.cli.rules import rules
 
@@ -26,6 +27,7 @@ app.add_typer(contracts, name="contracts")
 app.add_typer(dlq, name="dlq")
 app.add_typer(keys, name="keys")
 app.add_typer(rules, name="rules")
+app.add_typer(plan, name="plan")
 app.command()(replay)
 app.command()(doctor)
 

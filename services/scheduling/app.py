@@ -14,14 +14,20 @@ from pelangi.contracts.topics import REQUEST_DETAILS, VISIT_DETAILS
 from services.scheduling.announce import render_visits
 from services.scheduling.case import Case
 from services.scheduling.handlers import HANDLERS
+from services.scheduling.planner.worker import Solver, Worker
+from services.scheduling.planning import PlanBy
 from services.scheduling.reference import REFERENCE, read_reference, seed
+from services.scheduling.rolling import Announce
 from services.scheduling.routes import routes
 from services.scheduling.store import INDEXES
 from services.scheduling.work import Work
 
 
 class Settings(ServiceSettings):
-    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots."""
+    """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots. announce: when people are told.
+
+    plan_by: PRIORITY, or FIRST_COME for who wants to see what a list kept in the order of arrival would do.
+    """
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
 
@@ -29,11 +35,13 @@ class Settings(ServiceSettings):
     port: int = 8002
     planning_keys: SecretStr = SecretStr(development_key("planning"))
     visit_keys: SecretStr = SecretStr(development_key("visits"))
+    announce: Announce = Announce.AT_ONCE
+    plan_by: PlanBy = PlanBy.PRIORITY
 
 
-def timers(runtime: Runtime) -> Sequence[Timer]:
+def timers(runtime: Runtime, solver: Solver, settings: Settings) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
-    work = Work.of(runtime)
+    work = Work.of(runtime, solver, settings.announce, settings.plan_by)
     return (
         Timer("planner", 1.0, work.planner),
         Timer("finish", 1.0, work.finish, woken=False),
@@ -52,15 +60,20 @@ async def start(runtime: Runtime) -> None:
 def make() -> Service:
     """The service, from the environment."""
     settings = Settings()
-    visit_keys = key_ring(settings.visit_keys)
+    visit_keys, worker = key_ring(settings.visit_keys), Worker()
+
+    async def begin(runtime: Runtime) -> None:
+        await start(runtime)
+        await worker.start()
+
     return Service(
         settings=settings,
         handlers=HANDLERS,
         routes=routes,
         openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
         snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
-        timers=timers,
-        start=start,
+        timers=lambda runtime: timers(runtime, worker, settings),
+        start=begin,
         indexes=INDEXES,
     )
 

@@ -92,6 +92,11 @@ class Booker:
         if leaving:
             await self._release([c for c in (await self._fold_cases(leaving)).values() if c.get("releases")])
 
+    async def leave_out(self, reasons: Mapping[str, dict[str, str]]) -> None:
+        """No date has room for these requests, and why."""
+        if reasons:
+            await self._fold_cases({i: partial(_left_out, why) for i, why in reasons.items()})
+
     async def finish(self, cases: Sequence[Case], reference: Reference) -> None:
         """Second and third step for what these cases want. Safe beside whoever began it: every step finds its own mark."""
         slots = [slot for case in cases if (slot := wanted(case))]
@@ -221,6 +226,10 @@ def _amend_all(slots: Sequence[Slot], day: Day) -> Day:
 def _keep(terms: dict[str, str], errands: str, now: datetime, case: Case) -> Case:
     visit = open_visit(case)
     return model.keep(case, visit["visit_id"], terms, errands, now) if visit else case
+
+
+def _left_out(why: dict[str, str], case: Case) -> Case:
+    return model.left_out(case, why)
 
 
 def _leave_all(pairs: Sequence[tuple[Slot, Slot]], day: Day) -> Day:

@@ -60,6 +60,28 @@ class Calendar:
             segments.append(Segment(start, self.close))
         return segments
 
+    def work(self, day: date, since: int, until: int) -> int:
+        """Minutes of work on a date between two minutes of the day: nobody drives in the break."""
+        return sum(max(0, min(s.end, until) - max(s.start, since)) for s in self.segments(day))
+
+    def after_work(self, day: date, minute: int, minutes: int) -> int:
+        """The minute of the day at which so many minutes of work have passed since another; past the end of work where never."""
+        for segment in self.segments(day):
+            begins = max(segment.start, minute)
+            if begins <= segment.end and minutes <= segment.end - begins:
+                return begins + minutes
+            minutes -= max(0, segment.end - begins)
+        return max(minute, self.close) + minutes
+
+    def before_work(self, day: date, minute: int, minutes: int) -> int:
+        """The minute of the day from which on there are so many minutes of work until another; before the start where never."""
+        for segment in reversed(self.segments(day)):
+            ends = min(segment.end, minute)
+            if ends >= segment.start and minutes <= ends - segment.start:
+                return ends - minutes
+            minutes -= max(0, ends - segment.start)
+        return min(minute, self.open) - minutes
+
     @property
     def longest(self) -> int:
         """Minutes of a whole day without a break: more than that no visit can take."""

@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 from pelangi.chassis.case import BaseCase
 from pelangi.contracts.codes import OPEN_REQUEST_STATUSES, RequestStatus, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
+from services.scheduling.travel import Coordinates
 
 
 class Item(TypedDict):
@@ -34,9 +35,10 @@ class Slot(TypedDict):
     moves: with the others.
     move: it replaces where the open visit stands now, with the same visit_id; else it is a new visit of the request.
     visit_version: of the visit when this slot opens it. start, end: minutes of the day, known once the day has booked it.
-    place_keys: an institution by which others of the same place are recognised. asked: why the desk asked for the visit.
-    not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was chosen,
-    see `agenda`.
+    at: where. kit, blanks: what the team must have, see `equipment`. place_keys: an institution by which others of the same
+    place are recognised. asked: why the desk asked for it. why: why on this date, see `explain.Reason`.
+    not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was
+    chosen, see `agenda`.
     """
 
     placement_id: str
@@ -51,6 +53,9 @@ class Slot(TypedDict):
     visit_kind: str
     village_code: str
     point: dict[str, Any] | None
+    at: Coordinates
+    kit: NotRequired[list[str]]
+    blanks: NotRequired[list[int]]
     items: list[Item]
     joins: bool
     move: bool
@@ -63,6 +68,7 @@ class Slot(TypedDict):
     not_earlier: NotRequired[str | None]
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
+    why: NotRequired[dict[str, str] | None]
 
 
 class Placement(TypedDict):
@@ -102,6 +108,7 @@ class CaseVisit(TypedDict):
     not_earlier: NotRequired[str | None]
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
+    why: NotRequired[dict[str, str] | None]
 
 
 class Case(BaseCase, total=False):
@@ -110,7 +117,8 @@ class Case(BaseCase, total=False):
     Facts: received (request-created), details (the planning part of the newest snapshot), details_version, status,
     closed_items (outcome by item), closed (outcome), erased, trace (trace context of the request).
     Decided: placement, visits (oldest first), releases, asked (what the desk wants visited, by item), looked (how many visits
-    had ended when the desk last looked: earlier attempts no longer count).
+    had ended when the desk last looked: earlier attempts no longer count), left_out (why no date has room, see
+    `explain.Reason`).
     Derived by `settle`: needs_visit_since with plan_from (ISO date from which a visit is of use; empty: at once), review_since
     with review_reason, releases_since; wanted_since goes with placement.wanted.
     """
@@ -129,6 +137,7 @@ class Case(BaseCase, total=False):
     releases: list[Release]
     asked: dict[str, Asked]
     looked: int
+    left_out: dict[str, str]
 
     needs_visit_since: datetime
     plan_from: str

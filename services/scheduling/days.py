@@ -4,17 +4,21 @@ Capacity lives here and nowhere else: whoever books writes this one document, gu
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise, zip_longest
 from typing import Any, NotRequired, TypedDict, cast
 
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import NOT_STARTED, OPEN_VISIT, Item, Slot
 from services.scheduling.reference import Reference, Team
+from services.scheduling.travel import Coordinates
 
 MOVED = "MOVED"
 """A visit that was rescheduled: it lives on in another day under the same id; here its keys and its moving members stay."""
 
+ALL_DAY = 24 * 60
 VACATED = frozenset({VisitStatus.CANCELLED, MOVED})
 """Statuses in which a visit takes no time of its team."""
 
@@ -27,6 +31,7 @@ class Booking(TypedDict):
     team_id: str
     minutes: int
     version: NotRequired[int]
+    blanks: NotRequired[list[int]]
 
 
 class Member(TypedDict):
@@ -41,15 +46,15 @@ class Member(TypedDict):
 class DayVisit(TypedDict):
     """One trip of one team. start, end: minutes of the day. keys: idempotency records of its calls. moved_to: see MOVED.
 
-    place_keys: see Slot. members: by request. arriving: its request has not left the old day for here yet, and nobody joins.
-
-    outcomes: by item, `{outcome, reason}`, once completed.
+    at: where; older visits have none. place_keys: see Slot. members: by request. arriving: its request has not left the old day
+    for here yet, and nobody joins. outcomes: by item, `{outcome, reason}`, once completed.
     """
 
     team_id: str
     visit_kind: str
     village_code: str
     point: dict[str, Any] | None
+    at: NotRequired[Coordinates]
     start: int
     end: int
     status: str
@@ -81,7 +86,7 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
     if slot["placement_id"] in bookings:
         return day
     team = reference.team(slot["team_id"])
-    if team is None or slot["visit_kind"] not in team.visit_kinds:
+    if team is None or slot["visit_kind"] not in team.visit_kinds or not equipped(day, slot, team):
         return None
     known = day.get("visits", {}).get(slot["visit_id"])
     stands = known is not None and known["status"] not in VACATED
@@ -95,6 +100,8 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
         "minutes": slot["minutes"],
         "version": visit["version"],
     }
+    if any(slot.get("blanks", ())):
+        booking["blanks"] = slot["blanks"]
     visit_ids = day.get("visit_ids", [])
     return cast(
         Day,
@@ -135,7 +142,8 @@ def amend(day: Day, slot: Slot) -> Day:
     after: DayVisit = {**visit, "members": members}
     if len(members) == 1 and "place_keys" in slot:
         after["place_keys"] = slot["place_keys"]
-    bookings = {**day["bookings"], slot["placement_id"]: {**booking, "minutes": slot["minutes"]}}
+    booking = {**booking, "minutes": slot["minutes"], "blanks": slot.get("blanks", [])}
+    bookings = {**day["bookings"], slot["placement_id"]: booking}
     return cast(Day, {**day, "bookings": bookings, "visits": {**day["visits"], slot["visit_id"]: after}})
 
 
@@ -189,20 +197,60 @@ def used_minutes(day: Day, visit_id: str) -> int:
     return sum(b["minutes"] for b in day.get("bookings", {}).values() if b["visit_id"] == visit_id)
 
 
+def equipped(day: Day, slot: Slot, team: Team) -> bool:
+    """Whether the team has what the visit needs, and blanks left that day."""
+    if not team.kit.issuperset(slot.get("kit", ())):
+        return False
+    mine = [b.get("blanks", ()) for b in day.get("bookings", {}).values() if b["team_id"] == team.team_id]
+    used = [sum(taken) for taken in zip_longest(*mine, slot.get("blanks", ()), fillvalue=0)]
+    return all(taken <= stock for taken, stock in zip(used, team.stock, strict=False))
+
+
+def blanks_in(day: Day, visit_id: str) -> tuple[int, ...]:
+    """Blanks that the members of a visit need, by kind."""
+    mine = [b.get("blanks", ()) for b in day.get("bookings", {}).values() if b["visit_id"] == visit_id]
+    return tuple(sum(taken) for taken in zip_longest(*mine, fillvalue=0))
+
+
+def where(visit: DayVisit, reference: Reference) -> Coordinates:
+    """Where a visit goes."""
+    lat, lon = visit.get("at") or reference.where({"village_code": visit["village_code"]})
+    return lat, lon
+
+
 def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, int] | None:
-    """The earliest free window for a new visit: in one stretch of working time, with travel before it and before the next."""
-    length = max(slot["minutes"], slot["block"])
-    busy = occupied(day, team.team_id)
-    for segment in reference.calendar.segments(date.fromisoformat(slot["day"])):
-        start = max(segment.start + team.travel_minutes, slot["not_before"])
-        latest = min(segment.end, slot["not_after"])
-        for taken_from, taken_to in busy:
-            if start + length + team.travel_minutes <= taken_from:
-                break
-            start = max(start, taken_to + team.travel_minutes)
-        if start + length <= latest:
-            return start, start + length
+    """The earliest free window for a new visit: in one stretch of working time, with the way there and from there to the next.
+
+    Nobody drives in the break; the way home in the evening is not looked at.
+    """
+    on, length = date.fromisoformat(slot["day"]), max(slot["minutes"], slot["block"])
+    calendar, at = reference.calendar, cast(Coordinates, tuple(slot["at"]))
+    stops = _stops(day, team, reference)
+    for segment in calendar.segments(on):
+        for before, after in pairwise(stops):
+            ready = calendar.after_work(on, before.free, reference.travel(team, before.at, at))
+            start = max(segment.start, slot["not_before"], ready)
+            end = start + length
+            if end > min(segment.end, slot["not_after"]):
+                continue
+            if after.at is None or calendar.work(on, end, after.taken) >= reference.travel(team, at, after.at):
+                return start, end
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Where a team is taken from a minute on, and free again; at None: the end of the day, whenever that is."""
+
+    taken: int
+    free: int
+    at: Any
+
+
+def _stops(day: Day, team: Team, reference: Reference) -> list[_Stop]:
+    visits = [v for v in day.get("visits", {}).values() if v["team_id"] == team.team_id and v["status"] not in VACATED]
+    stops = sorted((_Stop(v["start"], v["end"], where(v, reference)) for v in visits), key=lambda s: (s.taken, s.free))
+    return [_Stop(0, 0, reference.base), *stops, _Stop(ALL_DAY, ALL_DAY, None)]
 
 
 def _joined(day: Day, visit: DayVisit, slot: Slot, team: Team, reference: Reference) -> DayVisit | None:
@@ -220,7 +268,9 @@ def _free_until(day: Day, visit: DayVisit, team: Team, reference: Reference) -> 
     """How long the team can stay at a visit: until its next one, less the way there, and within one stretch of working time."""
     segments = reference.calendar.segments(date.fromisoformat(day["_id"]))
     closing = next((s.end for s in segments if s.start <= visit["start"] < s.end), visit["end"])
-    leaves = (start - team.travel_minutes for start, _ in occupied(day, visit["team_id"]) if start >= visit["end"])
+    here, on = where(visit, reference), date.fromisoformat(day["_id"])
+    following = (s for s in _stops(day, team, reference) if s.at is not None and s.taken >= visit["end"] and s.taken > 0)
+    leaves = (reference.calendar.before_work(on, s.taken, reference.travel(team, here, s.at)) for s in following)
     return min([closing, *leaves])
 
 
@@ -239,6 +289,7 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
         "visit_kind": slot["visit_kind"],
         "village_code": slot["village_code"],
         "point": slot["point"],
+        "at": slot["at"],
         "start": window[0],
         "end": window[1],
         "status": VisitStatus.PLANNED,

@@ -1,6 +1,6 @@
 """Metrics of scheduling beside those of the chassis. Labels: never a category, a person or a kelurahan."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 PLACED = Counter("pelangi_visits_placed_total", "Requests that got a date", ["visit_kind"])
 MOVED = Counter("pelangi_visits_moved_total", "Requests whose visit got another date", ["visit_kind"])
@@ -16,6 +16,21 @@ SWEPT = Counter("pelangi_placements_swept_total", "Placements freed by the sweep
 IN_REVIEW = Gauge("pelangi_requests_in_review", "Requests that wait for a human before another visit", ["reason"])
 AMENDED = Counter(
     "pelangi_visits_amended_total", "Corrections that changed the items of a visit and not its date", ["visit_kind"]
+)
+PLANNER_SECONDS = Histogram(
+    "pelangi_planner_seconds",
+    "How long the planner's process took for a plan, or for proposals",
+    ["question"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+PLANNER_CRASHES = Counter("pelangi_planner_crashes_total", "Deaths of the planner's process; the question was asked again")
+PLANS_REFUSED = Counter("pelangi_plans_refused_total", "Plans that the validator refused; nothing of them was published")
+TOLD = Counter("pelangi_visits_told_total", "Visits announced in the evening, by how many working days ahead", ["days_ahead"])
+CAPACITY_SHORT = Counter("pelangi_capacity_short_total", "Requests for which no team has time before they are due")
+UNPLANNED = Counter(
+    "pelangi_visits_unplanned_total",
+    "Visits placed by first fit because the planner had no answer the day accepted",
+    ["why"],
 )
 RESUME_FAILURES = Counter(
     "pelangi_resume_failures_total", "Bookings under way that could not be finished yet; tried again", ["error"]

@@ -6,6 +6,7 @@ from typing import Any
 from pelangi.contracts.codes import VisitKind
 from services.scheduling.case import Item
 from services.scheduling.reference import Reference, service_minutes
+from services.scheduling.travel import Coordinates
 
 
 def minutes_for(items: Iterable[Item], details: dict[str, Any]) -> int:
@@ -16,9 +17,9 @@ def minutes_for(items: Iterable[Item], details: dict[str, Any]) -> int:
     return sum(minutes[i["service_kind"]] * (table.slow_factor if i["person_ref"] in slow else 1) for i in items)
 
 
-def most_minutes(kind: str, reference: Reference) -> int:
-    """The longest visit of this kind that a team can make in a day without a break."""
-    return max((reference.calendar.longest - t.travel_minutes for t in reference.serving(VisitKind(kind))), default=0)
+def most_minutes(kind: str, at: Coordinates, reference: Reference) -> int:
+    """The longest visit of this kind that a team can make there in a day without a break."""
+    return max((reference.longest_visit(team, at) for team in reference.serving(VisitKind(kind))), default=0)
 
 
 def first_that_fit(items: Sequence[Item], details: dict[str, Any], most: int) -> list[Item]:

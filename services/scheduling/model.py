@@ -157,6 +157,11 @@ def follow(case: Case, seen: Seen, now: datetime) -> Case:
     return settle(case, now)
 
 
+def left_out(case: Case, why: dict[str, str]) -> Case:
+    """No date has room: why, and what would help, for the desk to see until there is one."""
+    return _with(case, left_out=why) if needs_visit(case) and case.get("left_out") != why else case
+
+
 def part(case: Case, visit_id: str, version: int, reason: str | None, now: datetime) -> Case:
     """The visit was moved to a day that has no room for this request: it ends here, and the planner finds another.
 
@@ -253,6 +258,7 @@ def _visit(slot: Slot, revision: int) -> CaseVisit:
         "not_earlier": slot.get("not_earlier"),
         "terms": slot.get("terms"),
         "errands": slot.get("errands"),
+        "why": slot.get("why"),
     }
 
 
@@ -293,6 +299,7 @@ def _without(case: Case, *names: str) -> Case:
 def _flags(case: Case, now: datetime) -> Case:
     """What planner and desk are to see of the case."""
     waits = needs_visit(case)
+    case = case if waits else _without(case, "left_out")
     case = _told(_flag(case, "needs_visit_since", waits, now), "plan_from", plan_from(case) if waits else None)
     why = review_reason(case)
     return _told(_flag(case, "review_since", why is not None, now), "review_reason", why)

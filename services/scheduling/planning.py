@@ -3,33 +3,40 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
 
 from pelangi.chassis.clock import Clock, local_date
 from pelangi.chassis.ids import random_claim, random_id
 from pelangi.chassis.signal import Signal
 from pelangi.chassis.store import Collection
+from pelangi.contracts.codes import VisitKind
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
+from services.scheduling import plan_input
 from services.scheduling.agenda import AT_ONCE, asked_reason, errands_of, items_ahead, place_keys, terms_of, usable
 from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
-from services.scheduling.days import DayVisit, book
-from services.scheduling.metrics import CAPPED, NO_DAY, WAITING
+from services.scheduling.days import DayVisit, where
+from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
+from services.scheduling.metrics import CAPACITY_SHORT, CAPPED, NO_DAY, WAITING
 from services.scheduling.minutes import minutes_for, most_minutes, share_of
+from services.scheduling.outlook import Outlook
+from services.scheduling.planner.explain import FIRST_FREE, JOINED, Reason
 from services.scheduling.planner.first_fit import FirstFit
-from services.scheduling.planner.interface import Ask, Horizon, Planner
-from services.scheduling.planner.priority import order
+from services.scheduling.planner.interface import Ask, Planner
+from services.scheduling.planner.priority import due_day, order, waiting_since
+from services.scheduling.planner.worker import Solver
 from services.scheduling.reference import Reference, read_reference
+from services.scheduling.rolling import Announce, Rolling, can_wait
+from services.scheduling.seating import Seating, known, take, with_more
 from services.scheduling.store import read_days, waiting
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
-RANGE = 40
-"""How many days are read at once: a batch seldom needs a second range."""
 RETRY_S = 60.0
 """A request that no day had room for is looked at again after so long."""
 LOOK_AHEAD = timedelta(weeks=HORIZON // 5)
@@ -48,8 +55,9 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     kind = place["visit_kind"]
     useful = min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE)
     earliest = max(on.isoformat(), useful, (visit.get("not_earlier") if visit else None) or AT_ONCE)
-    items = share_of(usable(all_items, earliest), details, most_minutes(kind, reference))
-    deadline = details.get("deadline")
+    at = reference.where({"village_code": place["village_code"]} if kind in PUBLIC_PLACE_KINDS else place)
+    items = share_of(with_blanks(usable(all_items, earliest), kind, reference), details, most_minutes(kind, at, reference))
+    deadline, needed = details.get("deadline"), needed_for(items, details)
     keys = tuple(place_keys(place))
     return Ask(
         request_id=case["_id"],
@@ -58,8 +66,10 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
         visit_kind=kind,
         village_code=place["village_code"],
         point=reference.points.of(place["village_code"]) if kind in PUBLIC_PLACE_KINDS else None,
+        at=at,
         minutes=minutes_for(items, details),
         items=items,
+        block=reference.point_minutes(VisitKind(kind)) if kind in PUBLIC_PLACE_KINDS else 0,
         joins=visit is None and (kind in PUBLIC_PLACE_KINDS or bool(keys)),
         move=visit is not None,
         reason=asked_reason(case, items),
@@ -69,10 +79,12 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
         deadline=date.fromisoformat(deadline["date"]) if deadline else None,
         earliest=date.fromisoformat(earliest) if earliest > on.isoformat() else None,
         place_keys=keys,
+        kit=kit_of(needed),
+        blanks=blanks_of(needed),
     )
 
 
-def ask_to_move(visit_id: str, visit: DayVisit, minutes: int) -> Ask:
+def ask_to_move(visit_id: str, visit: DayVisit, minutes: int, reference: Reference) -> Ask:
     """What a whole visit asks of the planner that is to be rescheduled with all its members."""
     return Ask(
         request_id="",
@@ -81,6 +93,7 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int) -> Ask:
         visit_kind=visit["visit_kind"],
         village_code=visit["village_code"],
         point=visit["point"],
+        at=where(visit, reference),
         minutes=minutes,
         items=(),
         block=visit["end"] - visit["start"],
@@ -90,37 +103,11 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int) -> Ask:
     )
 
 
-@dataclass(slots=True)
-class Outlook:
-    """The days ahead, read from the store range by range, only as far as somebody needs them."""
+class PlanBy(StrEnum):
+    """PRIORITY: the planner. FIRST_COME: the first free place, in the order of arrival; to compare with, not for people."""
 
-    days: Collection
-    horizon: Horizon
-
-    @classmethod
-    def ahead(cls, days: Collection, reference: Reference, now: datetime) -> "Outlook":
-        """From the next working day on."""
-        return cls(days, Horizon(list(reference.calendar.upcoming(now))))
-
-    @property
-    def first(self) -> date:
-        """The first date that a visit may have."""
-        return self.horizon.dates[0]
-
-    async def choose(self, planner: Planner, ask: Ask, reference: Reference) -> Slot | None:
-        """The planner's slot among all days of the horizon; None where none has room."""
-        while True:
-            slot = planner.choose(ask, self.horizon, reference)
-            if slot or not await self.read_on(ask.earliest):
-                return slot
-
-    async def read_on(self, earliest: date | None = None) -> bool:
-        """Read one more range, from a date on; whether there was one."""
-        dates = self.horizon.unread(earliest, RANGE)
-        if dates:
-            self.horizon.days.update(await read_days(self.days, dates))
-            self.horizon.read.update(dates)
-        return bool(dates)
+    PRIORITY = "PRIORITY"
+    FIRST_COME = "FIRST_COME"
 
 
 @dataclass(slots=True)
@@ -133,8 +120,18 @@ class Round:
     clock: Clock
     written: Signal
     booker: Booker
+    solver: Solver
+    plans: Collection
+    announce: Announce = Announce.AT_ONCE
+    plan_by: PlanBy = PlanBy.PRIORITY
     planner: Planner = field(default_factory=FirstFit)
+    _rolling: Rolling | None = None
     _not_before: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def seating(self) -> Seating:
+        """How the planner is asked."""
+        return Seating(self.solver, self.planner)
 
     async def __call__(self) -> None:
         """Place everybody who waits and can be placed."""
@@ -150,9 +147,14 @@ class Round:
         ready = [c for c in found if wanted(c) is None]
         if not ready:
             return 0
-        batch = sorted(ready, key=lambda c: order(c, now))[:BATCH]
         reference = await read_reference(self.reference)
         outlook = Outlook.ahead(self.days, reference, now)
+        told = 0
+        if self.announce is Announce.EVENING and (later := [c for c in ready if can_wait(c, now)]):
+            told = await self._roll(later, outlook, reference)
+            ready = [c for c in ready if not can_wait(c, now)]
+        by_age = self.plan_by is PlanBy.FIRST_COME
+        batch = sorted(ready, key=lambda c: (0, waiting_since(c), c["_id"]) if by_age else order(c, now))[:BATCH]
         verdicts = await self._judge([c for c in batch if open_visit(c)], outlook.first, reference)
         stay = {c["_id"]: c for c in batch if c["_id"] in verdicts and verdicts[c["_id"]].act is Act.STAY}
         seen = await self._stay(stay, verdicts)
@@ -160,7 +162,15 @@ class Round:
         others = [c for c in batch if c["_id"] not in stay and c["_id"] not in unclear]
         slots, kept = await self._choose(others, verdicts, outlook, reference)
         placed = await self.booker.place(slots, reference, {c["_id"]: c for c in others if _has(slots, c)}) if slots else set()
-        return len(placed) + seen + kept + sum(c["_id"] in self._not_before for c in batch)
+        return told + len(placed) + seen + kept + sum(c["_id"] in self._not_before for c in batch)
+
+    async def _roll(self, cases: Sequence[Case], outlook: Outlook, reference: Reference) -> int:
+        """The rolling plan for those who can wait; how many were told a date."""
+        if self._rolling is None:
+            self._rolling = Rolling(self.plans, self.clock, self.booker, self.seating)
+        await outlook.read_on()
+        asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in cases}
+        return await self._rolling(cases, asks, outlook, reference)
 
     async def _judge(self, corrected: Sequence[Case], first: date, reference: Reference) -> dict[str, Verdict]:
         """What is to become of the visits of corrected requests."""
@@ -185,14 +195,15 @@ class Round:
         self, batch: Sequence[Case], verdicts: Mapping[str, Verdict], outlook: Outlook, reference: Reference
     ) -> tuple[list[Slot], int]:
         """Slots for these; and how many visits were settled without one."""
-        slots: list[Slot] = []
         stay: list[Case] = []
         leave: list[Case] = []
         if batch:
             await outlook.read_on()
-        for case in batch:
-            verdict = verdicts.get(case["_id"])
-            ask = ask_for(case, reference, outlook.first)
+        asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in batch}
+        new = {c["_id"]: c for c in batch if c["_id"] not in verdicts}
+        slots, reasons = await self._planned(new, asks, outlook, reference)
+        for case in (c for c in batch if not _has(slots, c)):
+            verdict, ask = verdicts.get(case["_id"]), asks[case["_id"]]
             if verdict and verdict.act is Act.MOVE and (verdict.shared or _too_far(ask, outlook)):
                 leave.append(case)
                 continue
@@ -210,32 +221,34 @@ class Round:
                     CAPPED.inc()
                     log.warning("needs more than a day", extra={"request_id": case["_id"], "minutes": ask.minutes})
                 take(outlook.horizon, slot, reference)
-                slots.append(_known(slot, case))
+                why = FIRST_FREE if slot["visit_id"] == ask.visit_id else JOINED
+                slots.append(known({**slot, "why": asdict(why)}, case))
+        CAPACITY_SHORT.inc(sum(_too_late(case, slots, self._not_before) for case in new.values()))
         await self.booker.leave(leave)
+        await self.booker.leave_out({i: asdict(reasons[i]) for i in reasons if i in self._not_before})
         return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
 
+    async def _planned(
+        self, cases: Mapping[str, Case], asks: Mapping[str, Ask], outlook: Outlook, reference: Reference
+    ) -> tuple[list[Slot], Mapping[str, Reason]]:
+        """Slots by the planner for new visits for which a team drives, taken in the outlook; why each of the others has none.
+
+        Who gets none here is for first fit: the planner looks at the first dates with room, first fit at a year.
+        """
+        if self.plan_by is PlanBy.FIRST_COME:
+            return [], {}
+        for_planner = [asks[i] for i in cases if plan_input.is_planned(asks[i])]
+        alone = plan_input.one_of_each_place(for_planner, outlook.horizon, reference)
+        question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())
+        answer = await self.seating.ask(question, alone)
+        if answer is None:
+            return [], {}
+        return self.seating.slots(answer, alone, cases, outlook.horizon, reference), answer.reasons
+
     async def _slot(self, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot | None:
-        """The planner's slot; with the items too that were left out only because an earlier date was hoped for."""
+        """The first fit."""
         slot = await outlook.choose(self.planner, ask, reference)
-        if slot is None:
-            return None
-        details = case["details"]
-        more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]
-        items = [*ask.items, *more]
-        if not any("not_before" in i for i in more) or minutes_for(items, details) > most_minutes(ask.visit_kind, reference):
-            return slot
-        on = date.fromisoformat(slot["day"])
-        all_in_one = replace(ask, items=items, minutes=minutes_for(items, details), earliest=on)
-        together = self.planner.choose(all_in_one, outlook.horizon, reference)
-        return together if together and together["day"] == slot["day"] else slot
-
-
-def take(horizon: Horizon, slot: Slot, reference: Reference) -> None:
-    """Book a chosen slot in the days as read, so that the next request of the batch sees it."""
-    on = date.fromisoformat(slot["day"])
-    after = book(horizon.day(on), slot, reference)
-    assert after is not None
-    horizon.days[on] = after
+        return with_more(slot, ask, case, outlook.horizon, reference, self.planner) if slot else None
 
 
 def _too_far(ask: Ask, outlook: Outlook) -> bool:
@@ -243,15 +256,16 @@ def _too_far(ask: Ask, outlook: Outlook) -> bool:
     return ask.earliest is not None and ask.earliest > outlook.horizon.dates[-1]
 
 
+def _too_late(case: Case, slots: Sequence[Slot], without: Mapping[str, float]) -> bool:
+    """Whether a request gets no date before it is due."""
+    due = due_day(case)
+    if due is None:
+        return False
+    return case["_id"] in without or any(s["request_id"] == case["_id"] and s["day"] > due.isoformat() for s in slots)
+
+
 def _has(slots: Sequence[Slot], case: Case) -> bool:
     return any(s["request_id"] == case["_id"] for s in slots)
-
-
-def _known(slot: Slot, case: Case) -> Slot:
-    """The slot with what the request was when it was chosen."""
-    visit = open_visit(case)
-    known: Slot = {**slot, "asked": slot["reason"], "terms": terms_of(case), "errands": errands_of(case)}
-    return {**known, "not_earlier": visit.get("not_earlier")} if visit else known
 
 
 def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
@@ -259,6 +273,7 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
     slot = held(case)
     assert slot is not None, "a visit that has not started is held"
     details = case["details"]
+    needed = needed_for(verdict.items, details)
     now: Slot = {
         **slot,
         "items": list(verdict.items),
@@ -266,6 +281,8 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
         "place_keys": place_keys(details["place"]),
         "terms": terms_of(case),
         "errands": errands_of(case),
+        "kit": list(kit_of(needed)),
+        "blanks": list(blanks_of(needed)),
     }
     same = all(now[k] == slot.get(k) for k in ("items", "minutes", "place_keys"))
     return None if same else now

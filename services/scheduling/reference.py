@@ -14,8 +14,28 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling.calendar import Calendar
+from services.scheduling.travel import Coordinates, by_air, slowest
 
 REFERENCE = "reference"
+ENOUGH = 9999
+"""Blanks a day, where nobody counts them."""
+
+
+class Equipment(StrEnum):
+    """What a team can take along (DOMAIN.md §2.8); blanks are counted."""
+
+    BIO_KIT = "BIO_KIT"
+    CARD_PRINTER = "CARD_PRINTER"
+    KTP_BLANK = "KTP_BLANK"
+    KIA_BLANK = "KIA_BLANK"
+    A4_PRINTER = "A4_PRINTER"
+    SCANNER = "SCANNER"
+    UPLINK = "UPLINK"
+    POWER = "POWER"
+    BACKDROP_RED = "BACKDROP_RED"
+    BACKDROP_BLUE = "BACKDROP_BLUE"
+    WHEELCHAIR_ACCESS = "WHEELCHAIR_ACCESS"
+    SIGN_INTERPRETER = "SIGN_INTERPRETER"
 
 
 class Table(BaseModel):
@@ -27,7 +47,9 @@ class Table(BaseModel):
 class Team(Table):
     """Who goes out, or sits at the counter.
 
-    travel_minutes: allowed before every visit. point_minutes: length of a visit at a point, which many requests share.
+    travel_minutes: at least so many before every visit. point_minutes: length of a visit at a point, which many requests share.
+    equipment: what it takes along; none given means everything. ktp_blanks, kia_blanks: blank cards for a day; none given means
+    enough.
     """
 
     team_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")]
@@ -37,9 +59,33 @@ class Team(Table):
     travel_minutes: Annotated[int, Field(ge=0, le=120)]
     home_visits_per_day: Annotated[int, Field(ge=0, le=50)]
     point_minutes: Annotated[int, Field(ge=0, le=720)]
+    equipment: list[Equipment] | None = None
+    ktp_blanks: Annotated[int, Field(ge=0, le=ENOUGH)] | None = None
+    kia_blanks: Annotated[int, Field(ge=0, le=ENOUGH)] | None = None
+
+    @property
+    def kit(self) -> frozenset[str]:
+        """The equipment it takes along."""
+        return frozenset(map(str, Equipment if self.equipment is None else self.equipment))
+
+    @property
+    def stock(self) -> tuple[int, int]:
+        """Blank cards of each kind for a day, see `equipment.BLANKS`."""
+        ktp, kia = (ENOUGH if blanks is None else blanks for blanks in (self.ktp_blanks, self.kia_blanks))
+        return ktp, kia
+
+
+class Base(Table):
+    """Where the teams start and end their days."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
 
 
 class Teams(Table):
+    """base: none means the first of the points."""
+
+    base: Base | None = None
     teams: Annotated[list[Team], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
@@ -98,23 +144,6 @@ class Hours(Table):
         return Calendar(_minute(self.open), _minute(self.close), breaks, frozenset(self.closed_days))
 
 
-class Equipment(StrEnum):
-    """What a team can take along (DOMAIN.md §2.8); blanks are counted."""
-
-    BIO_KIT = "BIO_KIT"
-    CARD_PRINTER = "CARD_PRINTER"
-    KTP_BLANK = "KTP_BLANK"
-    KIA_BLANK = "KIA_BLANK"
-    A4_PRINTER = "A4_PRINTER"
-    SCANNER = "SCANNER"
-    UPLINK = "UPLINK"
-    POWER = "POWER"
-    BACKDROP_RED = "BACKDROP_RED"
-    BACKDROP_BLUE = "BACKDROP_BLUE"
-    WHEELCHAIR_ACCESS = "WHEELCHAIR_ACCESS"
-    SIGN_INTERPRETER = "SIGN_INTERPRETER"
-
-
 class ServiceMinutes(Table):
     """Minutes on site and equipment per service and person; every service must be in it.
 
@@ -145,6 +174,38 @@ class Reference:
     teams: Teams
     points: Points
     calendar: Calendar
+    speed: float
+
+    @property
+    def base(self) -> Coordinates:
+        """Where the teams start and end their days."""
+        if self.teams.base:
+            return self.teams.base.lat, self.teams.base.lon
+        return next(((p.lat, p.lon) for p in self.points.points), (0.0, 0.0))
+
+    def where(self, place: Mapping[str, Any]) -> Coordinates:
+        """A place of a request: as given, else the office's point of its kelurahan, else the base."""
+        if place.get("lat") is not None and place.get("lon") is not None:
+            return place["lat"], place["lon"]
+        point = self.points.of(place["village_code"])
+        return (point["lat"], point["lon"]) if point else self.base
+
+    @property
+    def least_minutes(self) -> int:
+        """Minutes that every team needs at least before a visit."""
+        return max((team.travel_minutes for team in self.teams.teams), default=0)
+
+    def point_minutes(self, kind: VisitKind) -> int:
+        """Length of a visit at a point."""
+        return max((team.point_minutes for team in self.serving(kind)), default=0)
+
+    def travel(self, team: Team, a: Coordinates, b: Coordinates) -> int:
+        """Minutes that a team needs from a point to the next visit."""
+        return by_air(self.speed, least=team.travel_minutes)(a, b)
+
+    def longest_visit(self, team: Team, at: Coordinates) -> int:
+        """Minutes that a team can be at a place in a day without a break, after the way there."""
+        return self.calendar.longest - self.travel(team, self.base, at)
 
     def serving(self, kind: VisitKind) -> list[Team]:
         """The teams that make visits of this kind, in the order of the table."""
@@ -190,7 +251,8 @@ async def read_reference(collection: Collection) -> Reference:
 def as_reference(documents: Mapping[str, Document]) -> Reference:
     """The tables in these documents."""
     teams, points, hours = (_table(name, documents[name]["value"]) for name in ("teams", "points", "calendar"))
-    return Reference(cast(Teams, teams), cast(Points, points), cast(Hours, hours).calendar())
+    calendar = cast(Hours, hours).calendar()
+    return Reference(cast(Teams, teams), cast(Points, points), calendar, slowest(calendar.open, calendar.close))
 
 
 _validated: dict[str, tuple[Any, Table]] = {}

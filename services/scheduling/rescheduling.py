@@ -8,9 +8,10 @@ from pelangi.chassis.web import FieldError, Problem, invalid
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Slot
 from services.scheduling.days import Day, used_minutes
+from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Horizon
-from services.scheduling.planning import Outlook, ask_to_move
+from services.scheduling.planning import ask_to_move
 from services.scheduling.reference import Reference
 
 
@@ -27,7 +28,7 @@ async def find_slot(days: Collection, day: Day, visit_id: str, *, on: date | Non
     dates = (
         [on] if on else [d for d in reference.calendar.upcoming(now) if d.isoformat() > day["_id"] and d.isoformat() >= useful]
     )
-    ask = ask_to_move(visit_id, day["visits"][visit_id], used_minutes(day, visit_id))
+    ask = ask_to_move(visit_id, day["visits"][visit_id], used_minutes(day, visit_id), reference)
     slot = await Outlook(days, Horizon(dates)).choose(FirstFit(), ask, reference)
     if slot is None:
         raise Problem(409, "full", "Tidak ada tempat lagi. / There is no room.")

@@ -13,8 +13,7 @@ from services.scheduling import model, views
 from services.scheduling.agenda import items_to_visit
 from services.scheduling.bodies import AnotherVisit
 from services.scheduling.case import Case, is_plannable, live_items, open_visit
-from services.scheduling.planner.first_fit import FirstFit
-from services.scheduling.planning import Outlook, ask_for
+from services.scheduling.proposing import propose
 from services.scheduling.reference import read_reference
 from services.scheduling.work import Work
 
@@ -30,17 +29,13 @@ def add_requests(router: APIRouter, runtime: Runtime) -> None:
 
     @router.get("/v1/requests/{request_id}/windows")
     async def get_windows(request_id: UUID, count: int = Query(3, ge=1, le=20)) -> Response:
-        """Proposals for the desk: the first days with room; nothing is booked."""
+        """Proposals for the desk, one a date, the cheapest first; nothing is booked."""
         case = await _read(runtime, request_id)
         if not is_plannable(case) or not items_to_visit(case):
             return JSONResponse({"request_id": case["_id"], "windows": []})
         reference = await read_reference(work.reference)
-        outlook, planner = Outlook.ahead(work.days, reference, clock.now()), FirstFit()
-        ask = ask_for(case, reference, outlook.first)
-        slots = planner.proposals(ask, outlook.horizon, reference, count)
-        while len(slots) < count and await outlook.read_on(ask.earliest):
-            slots = planner.proposals(ask, outlook.horizon, reference, count)
-        return JSONResponse({"request_id": case["_id"], "windows": [views.proposal(s) for s in slots]})
+        found = await propose(work.days, case, reference, clock.now(), count)
+        return JSONResponse({"request_id": case["_id"], "windows": [views.proposal(slot, cost) for slot, cost in found]})
 
     @router.post("/v1/requests/{request_id}/visits", status_code=202, openapi_extra=documented(AnotherVisit))
     async def ask_another_visit(request_id: UUID, request: Request) -> Response:

@@ -18,7 +18,7 @@ from services.scheduling.agenda import (
 from services.scheduling.announce import place_of, window
 from services.scheduling.calendar import moment
 from services.scheduling.case import OPEN_VISIT, Case, CaseVisit, Slot, find_visit, is_over
-from services.scheduling.days import MOVED, VACATED, Day, DayVisit
+from services.scheduling.days import MOVED, VACATED, Day, DayVisit, where
 from services.scheduling.reference import Reference
 
 
@@ -71,13 +71,15 @@ def request(case: Case) -> dict[str, Any]:
         "review_reason": review_reason(case),
         "review_items": in_review(case),
         "not_before": (plan_from(case) or None) if needs_visit(case) and items_to_visit(case) else None,
+        "why": case.get("left_out"),
         "visits": [_visit_of_request(v) for v in case.get("visits", [])],
     }
 
 
-def proposal(slot: Slot) -> dict[str, Any]:
-    """A window that the desk may offer; nothing is booked."""
-    return {"date": slot["day"], "team_id": slot["team_id"], "window": _window(slot["day"], slot["start"], slot["end"])}
+def proposal(slot: Slot, cost: int | None) -> dict[str, Any]:
+    """A window that the desk may offer; nothing is booked. cost: in minutes of driving, waiting counted in; where planned."""
+    window = _window(slot["day"], slot["start"], slot["end"])
+    return {"date": slot["day"], "team_id": slot["team_id"], "window": window, "cost_minutes": cost}
 
 
 def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -89,6 +91,7 @@ def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[d
     return {
         "date": on.isoformat(),
         "working_day": reference.calendar.works(on),
+        "base": list(reference.base),
         "teams": [
             {"team_id": t, "visits": [_planned(on, i, v, reference) for i, v in standing if v["team_id"] == t]} for t in teams
         ],
@@ -104,7 +107,12 @@ def not_placed(waiting: Sequence[Case], review: Sequence[Case]) -> list[dict[str
 
 def _waits(case: Case) -> dict[str, Any]:
     later = case.get("plan_from")
-    return {"request_id": case["_id"], "reason": "NOT_BEFORE" if later else "WAITING", **({"not_before": later} if later else {})}
+    shown: dict[str, Any] = {
+        "request_id": case["_id"],
+        "reason": "NOT_BEFORE" if later else "WAITING",
+        "why": case.get("left_out"),
+    }
+    return {**shown, "not_before": later} if later else shown
 
 
 def _corrected(visit_id: str, case: Case | None) -> bool:
@@ -122,6 +130,7 @@ def _planned(on: date, visit_id: str, v: DayVisit, reference: Reference) -> dict
         "window": _window(on.isoformat(), v["start"], v["end"]),
         "travel_minutes": team.travel_minutes if team else 0,
         "village_code": v["village_code"],
+        "at": list(where(v, reference)),
         "requests": len(v["members"]),
         "items": sum(len(m["items"]) for m in v["members"].values()),
     }
@@ -147,6 +156,7 @@ def _visit_of_request(v: CaseVisit) -> dict[str, Any]:
         ],
         "reason": v["reason"],
         "asked": v.get("asked"),
+        "why": v.get("why"),
     }
 
 

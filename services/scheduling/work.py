@@ -8,8 +8,10 @@ from services.scheduling.agenda import Review
 from services.scheduling.booking import Booker
 from services.scheduling.day_calls import DayCalls
 from services.scheduling.metrics import IN_REVIEW
-from services.scheduling.planning import Round
+from services.scheduling.planner.worker import Inline, Solver
+from services.scheduling.planning import PlanBy, Round
 from services.scheduling.reference import REFERENCE, read_reference
+from services.scheduling.rolling import PLANS, Announce
 from services.scheduling.spreading import Spreader
 from services.scheduling.store import DAYS, count_reviews
 from services.scheduling.sweeper import Sweeper
@@ -29,9 +31,16 @@ class Work:
     day_calls: DayCalls
 
     @classmethod
-    def of(cls, runtime: Runtime) -> "Work":
+    def of(
+        cls,
+        runtime: Runtime,
+        solver: Solver | None = None,
+        announce: Announce = Announce.AT_ONCE,
+        plan_by: PlanBy = PlanBy.PRIORITY,
+    ) -> "Work":
+        """solver: of the planner; none given means in this process."""
         days, reference = runtime.store.collection(DAYS), runtime.store.collection(REFERENCE)
-        cases, clock = runtime.cases, runtime.clock
+        cases, clock, plans = runtime.cases, runtime.clock, runtime.store.collection(PLANS)
         booker = Booker(cases, days, clock)
         spreader = Spreader(cases, days, reference, clock, booker)
         return cls(
@@ -40,7 +49,7 @@ class Work:
             reference=reference,
             booker=booker,
             spreader=spreader,
-            planner=Round(cases, days, reference, clock, runtime.written, booker),
+            planner=Round(cases, days, reference, clock, runtime.written, booker, solver or Inline(), plans, announce, plan_by),
             sweeper=Sweeper(cases, days, clock),
             day_calls=DayCalls(spreader),
         )

@@ -5,7 +5,6 @@ from datetime import date
 from itertools import islice
 
 from pelangi.contracts.codes import VisitKind
-from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Slot
 from services.scheduling.days import Day, book, shared_visits
 from services.scheduling.planner.interface import Ask, Horizon
@@ -39,19 +38,19 @@ class FirstFit:
         return list(islice((s for s in slots if s), count))
 
     def _slots(self, ask: Ask, on: date, hours: list[tuple[int, int]], horizon: Horizon, reference: Reference) -> Iterator[Slot]:
-        """What fits on a date: a visit that others are in first, then a new one of each team."""
+        """What fits on a date: visits that others are in first, whosever they are; then a new one of each team."""
         day = horizon.day(on)
+        teams = reference.serving(VisitKind(ask.visit_kind))
         for not_before, not_after in hours:
-            for team in reference.serving(VisitKind(ask.visit_kind)):
-                slot = _slot(ask, on, team, reference, not_before, not_after)
-                candidates: list[Slot] = [*(_joining(day, slot, ask) if ask.joins else ()), slot]
-                for candidate in candidates:
-                    after = book(day, candidate, reference)
-                    if after is not None:
-                        visit = after["visits"][candidate["visit_id"]]
-                        if not_before <= visit["start"] and visit["end"] <= not_after:
-                            chosen: Slot = {**candidate, "start": visit["start"], "end": visit["end"]}
-                            yield chosen
+            alone = [slot_in(ask, on, team, reference, not_before, not_after) for team in teams]
+            joining = [shared for slot in alone for shared in _joining(day, slot, ask)] if ask.joins else []
+            for candidate in (*joining, *alone):
+                after = book(day, candidate, reference)
+                if after is not None:
+                    visit = after["visits"][candidate["visit_id"]]
+                    if not_before <= visit["start"] and visit["end"] <= not_after:
+                        chosen: Slot = {**candidate, "start": visit["start"], "end": visit["end"]}
+                        yield chosen
 
 
 def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
@@ -61,12 +60,11 @@ def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
             yield joining
 
 
-def _slot(  # noqa: PLR0917 - internal
+def slot_in(  # noqa: PLR0917 - all of them say where
     ask: Ask, on: date, team: Team, reference: Reference, not_before: int, not_after: int
 ) -> Slot:
     """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""
-    most = reference.calendar.longest - team.travel_minutes
-    block = ask.block or (team.point_minutes if ask.visit_kind in PUBLIC_PLACE_KINDS else 0)
+    most = reference.longest_visit(team, ask.at)
     return {
         "placement_id": ask.placement_id,
         "request_id": ask.request_id,
@@ -74,12 +72,15 @@ def _slot(  # noqa: PLR0917 - internal
         "day": on.isoformat(),
         "team_id": team.team_id,
         "minutes": min(ask.minutes, most),
-        "block": min(block, most),
+        "block": min(ask.block, most),
         "not_before": not_before,
         "not_after": not_after,
         "visit_kind": ask.visit_kind,
         "village_code": ask.village_code,
         "point": ask.point,
+        "at": ask.at,
+        "kit": list(ask.kit),
+        "blanks": list(ask.blanks),
         "items": list(ask.items),
         "joins": ask.joins,
         "move": ask.move,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from services.scheduling.case import Item, Slot
 from services.scheduling.days import Day
 from services.scheduling.reference import Reference
+from services.scheduling.travel import Coordinates
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Ask:
 
     refused: visits that it may not join, having been in them. block: least length of a new visit. move: it takes its visit along.
     availability: (ISO weekday, from, to) in minutes of the day; a preference only. deadline: not left for a preference.
-    earliest: no date before. place_keys: an institution by which others of the same place are recognised.
+    earliest: no date before. at: where the visit goes. place_keys: an institution by which others of the same place are
+    recognised. kit, blanks: what the team must have, see `equipment`.
     """
 
     request_id: str
@@ -27,6 +29,7 @@ class Ask:
     visit_kind: str
     village_code: str
     point: dict[str, Any] | None
+    at: Coordinates
     minutes: int
     items: Sequence[Item]
     block: int = 0
@@ -38,6 +41,8 @@ class Ask:
     availability: tuple[tuple[int, int, int], ...] = ()
     deadline: date | None = None
     earliest: date | None = None
+    kit: tuple[str, ...] = ()
+    blanks: tuple[int, ...] = ()
     place_keys: tuple[str, ...] = ()
 
 

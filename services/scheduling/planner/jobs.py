@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 
-Point = tuple[float, float]
-"""Latitude and longitude in degrees."""
+from services.scheduling.travel import Coordinates
+
 Window = tuple[int, int]
 """From and to, minutes of the day."""
 
@@ -50,7 +50,7 @@ class Job:
 
     job_id: str
     received: date
-    at: Point
+    at: Coordinates
     minutes: int
     weight: int
     must: bool = False
@@ -69,16 +69,23 @@ class Job:
 class TeamDay:
     """A team on a date. stretches: when it works, in order, not touching; a visit lies within one.
 
-    base: where it starts and ends. kit: equipment codes. blanks: how many of each kind. home_visits: at most so many.
+    base: where it starts and ends. kit: equipment codes. blanks: how many of each kind. home_visits: at most so many. way_home:
+    minutes after the last stretch in which it may still be on its way back.
     """
 
     team_id: str
     date: date
     stretches: tuple[Window, ...]
-    base: Point
+    base: Coordinates
     kit: frozenset[str] = frozenset()
     blanks: tuple[int, ...] = ()
     home_visits: int = 99
+    way_home: int = 0
+
+    @property
+    def minutes(self) -> int:
+        """Of work, and of the way home after it."""
+        return sum(closes - opens for opens, closes in self.stretches) + self.way_home
 
 
 @dataclass(frozen=True, slots=True)

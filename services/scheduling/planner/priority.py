@@ -5,7 +5,7 @@ or requester: two requests that differ in those only have the same score (DOMAIN
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pelangi.chassis.clock import local_date
@@ -20,6 +20,15 @@ BLOCKS_AID_OR_SCHOOL = 50
 DEADLINE_NEAR, NEAR_DAYS = 40, 14
 WAITING_PER_DAY, WAITING_MOST = 1, 60
 DEFERRED_EACH, DEFERRED_MOST = 15, 45
+
+
+NOBODY_WAITS_LONGER = timedelta(days=2)
+"""Before the day on which a request is due, or its deadline, it must be served whatever the others weigh (SCHEDULING.md §7)."""
+HEAVIEST = 100
+CLASSES = {"life_critical": 70, "disaster": 60, "bedridden_or_severe": 50, "blocks_aid_or_school": 35}
+CLASS_NEAR_DEADLINE, CLASS_ELSE = 20, 10
+HEAVIER_PER_DAY, HEAVIER_PER_DEFERRAL, HEAVIER_BY_DEFERRALS = 2, 5, 15
+"""2 points a calendar day are the study's 3 a working day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,28 @@ def score(urgency: Urgency) -> int:
         points += DEADLINE_NEAR
     points += min(WAITING_PER_DAY * max(urgency.days_waiting, 0), WAITING_MOST)
     return points + min(DEFERRED_EACH * urgency.times_deferred, DEFERRED_MOST)
+
+
+def weight(urgency: Urgency) -> int:
+    """The same on the planner's scale, 1 to 100: the gravest of the classes, and what waiting and deferrals add."""
+    points = max((CLASSES[name] for name in CLASSES if getattr(urgency, name)), default=CLASS_ELSE)
+    if urgency.days_to_deadline is not None and urgency.days_to_deadline <= NEAR_DAYS:
+        points = max(points, CLASS_NEAR_DEADLINE)
+    points += HEAVIER_PER_DAY * max(urgency.days_waiting, 0)
+    return min(HEAVIEST, points + min(HEAVIER_PER_DEFERRAL * urgency.times_deferred, HEAVIER_BY_DEFERRALS))
+
+
+def cannot_wait(case: Case, now: datetime) -> bool:
+    """Whether the day on which it is due, or its deadline, is near or past."""
+    due = due_day(case)
+    return due is not None and due <= local_date(now) + NOBODY_WAITS_LONGER
+
+
+def due_day(case: Case) -> date | None:
+    """The day on which it is due, or its deadline, if that is earlier."""
+    deadline = case["details"].get("deadline")
+    days = (case.get("received", {}).get("due_on"), deadline["date"] if deadline else None)
+    return min((date.fromisoformat(day) for day in days if day), default=None)
 
 
 def urgency_of(case: Case, now: datetime) -> Urgency:

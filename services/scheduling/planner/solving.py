@@ -1,14 +1,14 @@
 """From jobs and team-days to a plan: the engine, warm from where everybody sits, and nobody behind a younger twin."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from services.scheduling.planner.districts import WHOLE, solve_in_districts
-from services.scheduling.planner.engine import Board, Solution, solve
+from services.scheduling.planner.engine import Board, Kernel, Solution, solve
 from services.scheduling.planner.jobs import Job, Level, Plan, Seat, TeamDay
-from services.scheduling.planner.table import Table, routes_of, seats_of, tabulate
-from services.scheduling.planner.travel import Travel
+from services.scheduling.planner.table import Table, drivable, routes_of, seats_of, tabulate
+from services.scheduling.travel import Travel
 
 REPLAN, EVENING = 50, 200
 """Iterations per job: of a re-plan during the day, and of the one in the evening (SCHEDULING.md §7)."""
@@ -32,40 +32,6 @@ def improve(table: Table, *, per_job: int, seed: int) -> Solution:
     if len(table.jobs) > WHOLE:
         return solve_in_districts(table.problem, [job.at for job in table.jobs], iterations=iterations, seed=seed)
     return solve(table.problem, iterations=iterations, seed=seed)
-
-
-def drivable(table: Table, routes: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The routes without those that no longer fit, the least firmly placed and least urgent first."""
-    kept: list[list[int]] = [[] for _ in table.slots]
-    wanted = sorted(
-        ((slot, node) for slot, route in enumerate(routes) for node in route),
-        key=lambda pair: (-table.jobs[pair[1] - 1].level, -table.problem.penalty[pair[1]], pair[1]),
-    )
-    order = {node: at for route in routes for at, node in enumerate(route)}
-    for slot, node in wanted:
-        tried = sorted([*kept[slot], node], key=order.__getitem__)
-        if _fits(table, slot, tried):
-            kept[slot] = tried
-    return kept
-
-
-def _fits(table: Table, slot: int, route: Sequence[int]) -> bool:
-    given = table.problem
-    if not all(given.allowed[node * given.slots + slot] for node in route):
-        return False
-    for counter in range(given.counters):
-        if sum(given.needs[n * given.counters + counter] for n in route) > given.stock[slot * given.counters + counter]:
-            return False
-    clock, before = given.opens[slot], 0
-    for node in route:
-        clock += given.travel[before * given.nodes + node]
-        row = (node * given.days + given.day[slot]) * given.openings
-        pairs = zip(given.windows[row : row + given.openings : 2], given.windows[row + 1 : row + given.openings : 2], strict=True)
-        begins = [max(clock, first) for first, last in pairs if clock <= last]
-        if not begins:
-            return False
-        clock, before = min(begins) + given.service[node], node
-    return clock + given.travel[before * given.nodes] <= given.closes[slot]
 
 
 def _plan(table: Table, found: Solution) -> Plan:
@@ -110,14 +76,16 @@ class Proposal:
 class Proposals:
     """Places for one more job in a plan that stands: nothing is booked, and nobody leaves a team-day or a promised window."""
 
-    def __init__(self, jobs: Iterable[Job], job: Job, team_days: Iterable[TeamDay], travel: Travel) -> None:
+    def __init__(
+        self, jobs: Iterable[Job], job: Job, team_days: Iterable[TeamDay], travel: Travel, *, by: Kernel | None = None
+    ) -> None:
         """jobs: those that sit; `job`: the one to be placed."""
         placed = [other for other in jobs if other.seat and other.job_id != job.job_id]
         self._table = tabulate([*placed, replace(job, seat=None, level=Level.OPEN, promised=None)], team_days, travel)
         self._job_id = job.job_id
         self._node = next(at for at, other in enumerate(self._table.jobs, 1) if other.job_id == job.job_id)
         self._routes = drivable(self._table, routes_of(self._table))
-        self._board = Board(self._table.problem, self._routes)
+        self._board = Board(self._table.problem, self._routes, by=by)
 
     def best(self, count: int) -> list[Proposal]:
         """At most so many, the cheapest first, at most one of each team-day."""

@@ -9,7 +9,7 @@ from datetime import date
 
 from services.scheduling.planner.arrays import Problem, problem
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay, Window
-from services.scheduling.planner.travel import Travel
+from services.scheduling.travel import Travel
 
 POINT = 100
 """Minutes of driving that one point of priority is worth: in effect, priority comes first and travel second."""
@@ -37,13 +37,15 @@ def tabulate(jobs: Iterable[Job], team_days: Iterable[TeamDay], travel: Travel) 
     """The arrays of a planning problem.
 
     Canonical order: by the day received, then by the random id; no other order is told to the engine, whose choices among equals
-    depend on it. Raises ValueError where team-days start from different bases.
+    depend on it. Raises ValueError where team-days start from different bases, or a job_id occurs twice.
     """
     ordered = sorted(jobs, key=lambda job: (job.received, job.job_id))
     slots = sorted(team_days, key=lambda t: (t.date, t.team_id))
     days = sorted({(t.date, t.stretches) for t in slots})
     if len({t.base for t in slots}) > 1:
         raise ValueError("all teams start from one base")
+    if len({job.job_id for job in ordered}) < len(ordered):
+        raise ValueError("a job_id occurs twice")
     dates = sorted({t.date for t in slots})
     number = {day: at for at, day in enumerate(days)}
     points = [slots[0].base if slots else (0.0, 0.0), *(job.at for job in ordered)]
@@ -55,7 +57,7 @@ def tabulate(jobs: Iterable[Job], team_days: Iterable[TeamDay], travel: Travel) 
         windows=[[starts(job, on, stretches) for on, stretches in days] for job in ordered],
         allowed=[[_may(job, slot) for slot in slots] for job in ordered],
         cost=[[cost(job, slot.date, dates.index(slot.date)) for slot in slots] for job in ordered],
-        slots=[(number[slot.date, slot.stretches], 0, sum(b - a for a, b in slot.stretches)) for slot in slots],
+        slots=[(number[slot.date, slot.stretches], 0, slot.minutes) for slot in slots],
         needs=[[*_padded(job.blanks, kinds), int(job.at_home)] for job in ordered],
         stock=[[*_padded(slot.blanks, kinds), slot.home_visits] for slot in slots],
     )
@@ -104,6 +106,40 @@ def routes_of(table: Table) -> list[list[int]]:
         if slot is not None:
             routes[slot].append(node)
     return routes
+
+
+def drivable(table: Table, routes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The routes without those that no longer fit, the least firmly placed and least urgent first."""
+    kept: list[list[int]] = [[] for _ in table.slots]
+    wanted = sorted(
+        ((slot, node) for slot, route in enumerate(routes) for node in route),
+        key=lambda pair: (-table.jobs[pair[1] - 1].level, -table.problem.penalty[pair[1]], pair[1]),
+    )
+    order = {node: at for route in routes for at, node in enumerate(route)}
+    for slot, node in wanted:
+        tried = sorted([*kept[slot], node], key=order.__getitem__)
+        if _fits(table, slot, tried):
+            kept[slot] = tried
+    return kept
+
+
+def _fits(table: Table, slot: int, route: Sequence[int]) -> bool:
+    given = table.problem
+    if not all(given.allowed[node * given.slots + slot] for node in route):
+        return False
+    for counter in range(given.counters):
+        if sum(given.needs[n * given.counters + counter] for n in route) > given.stock[slot * given.counters + counter]:
+            return False
+    clock, before = given.opens[slot], 0
+    for node in route:
+        clock += given.travel[before * given.nodes + node]
+        row = (node * given.days + given.day[slot]) * given.openings
+        pairs = zip(given.windows[row : row + given.openings : 2], given.windows[row + 1 : row + given.openings : 2], strict=True)
+        begins = [max(clock, first) for first, last in pairs if clock <= last]
+        if not begins:
+            return False
+        clock, before = min(begins) + given.service[node], node
+    return clock + given.travel[before * given.nodes] <= given.closes[slot]
 
 
 def seats_of(table: Table, routes: Sequence[Sequence[int]]) -> dict[str, Seat]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from services.scheduling.planner.jobs import Job, Level, Plan, Point, Seat, TeamDay
+from services.scheduling.planner.jobs import Job, Level, Plan, Seat, TeamDay
+from services.scheduling.travel import Coordinates
 
 
 class Rule(StrEnum):
@@ -39,7 +40,7 @@ class Violation:
 
 
 def validate(
-    plan: Plan, jobs: Iterable[Job], team_days: Iterable[TeamDay], travel: Callable[[Point, Point], int]
+    plan: Plan, jobs: Iterable[Job], team_days: Iterable[TeamDay], travel: Callable[[Coordinates, Coordinates], int]
 ) -> list[Violation]:
     """Every hard rule that the plan breaks; empty for a plan that may be published."""
     by_id = {job.job_id: job for job in jobs}
@@ -58,7 +59,9 @@ def validate(
     return found + [v for job in by_id.values() for v in _of_promise(job, plan.seats)]
 
 
-def _of_team_day(team: TeamDay, visits: list[tuple[Seat, Job]], travel: Callable[[Point, Point], int]) -> Iterable[Violation]:
+def _of_team_day(
+    team: TeamDay, visits: list[tuple[Seat, Job]], travel: Callable[[Coordinates, Coordinates], int]
+) -> Iterable[Violation]:
     here, free = team.base, team.stretches[0][0]
     for at, (seat, job) in enumerate(visits):
         yield from _of_visit(team, seat, job)
@@ -67,7 +70,7 @@ def _of_team_day(team: TeamDay, visits: list[tuple[Seat, Job]], travel: Callable
         elif _working(team, free, seat.start) < travel(here, job.at):
             yield Violation(Rule.TRAVEL, job.job_id)
         here, free = job.at, seat.end
-    if visits and _working(team, free, team.stretches[-1][1]) < travel(here, team.base):
+    if visits and _working(team, free, team.stretches[-1][1]) + team.way_home < travel(here, team.base):
         yield Violation(Rule.TRAVEL, team.team_id)
     for kind, stock in enumerate(team.blanks):
         if sum(job.blanks[kind] for _, job in visits if kind < len(job.blanks)) > stock:

@@ -30,6 +30,9 @@ from services.scheduling.app import Settings
 from services.scheduling.case import Case
 from services.scheduling.days import Day
 from services.scheduling.handlers import HANDLERS
+from services.scheduling.planner.jobs import Plan
+from services.scheduling.planner.questions import Answer, Question
+from services.scheduling.reference import defaults
 from services.scheduling.work import Work
 from tests.support.memory_store import MemoryStore
 
@@ -156,6 +159,13 @@ def fold_facts(*facts: Fact[Any], case: Case | None = None, now: datetime = NOW)
     return change
 
 
+class FirstFitOnly:
+    """A solver that places nobody, so that first fit does."""
+
+    async def plan(self, question: Question) -> Answer:
+        return Answer(Plan({}, frozenset(job.job_id for job in question.jobs)), {})
+
+
 @dataclass
 class City:
     """A scheduling service in memory."""
@@ -179,6 +189,17 @@ class City:
                 assert await self.runtime.cases.insert(change.document())
             elif change.changed:
                 assert await self.runtime.cases.update(change.update())
+
+    async def teams(self, **changed: Any) -> None:
+        """Every team has these fields of the table otherwise from now on."""
+        value = {"teams": [team | changed for team in defaults()["teams"]["value"]["teams"]]}
+        document = {"_id": "teams", "version": 1, "value": value}
+        self.store.collection("reference").documents["teams"] = document
+
+    async def calendar(self, **changed: Any) -> None:
+        """The hours are otherwise from now on."""
+        document = {"_id": "calendar", "version": 1, "value": defaults()["calendar"]["value"] | changed}
+        self.store.collection("reference").documents["calendar"] = document
 
     async def run(self) -> None:
         """All the leader's timers, once."""

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from services.scheduling.planner.jobs import Job, Level, Plan, TeamDay
-from services.scheduling.planner.travel import by_air
+from services.scheduling.travel import by_air
 
 MONDAY = date(2026, 11, 30)
 BASE = (-2.1293, 106.1137)
-TRAVEL = by_air(20.0)
+TRAVEL = by_air(20.0, least=0)
 KIT = ("BIO_KIT", "CARD_PRINTER")
 
 

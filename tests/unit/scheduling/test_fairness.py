@@ -30,6 +30,9 @@ ASK = {
     "visit_kind",
     "village_code",
     "point",
+    "at",
+    "kit",
+    "blanks",
     "minutes",
     "items",
     "block",
@@ -184,8 +187,8 @@ async def test_trap_16_a_visit_on_cuti_bersama_is_refused_by_default(city: City)
 
 
 async def test_trap_17_without_blanks_the_recording_is_still_planned(city: City) -> None:
-    """Stock is nothing the planner knows; a card put off for want of blanks waits for the desk, a recording does not."""
-    assert not any("blank" in name or "stock" in name for name in ASK | URGENCY | set().union(*PLANNING.values()))
+    """A card put off for want of blanks waits for the desk, a recording does not."""
+    assert not any("blank" in name or "stock" in name for name in URGENCY | set().union(*PLANNING.values()))
     await city.fold(details(kinds=[ServiceKind.KTP_NEW, ServiceKind.KTP_RECORDING]))
     await city.run()
     await city.complete(i0="NO_BLANK", i1="NO_UPLINK")
@@ -193,6 +196,17 @@ async def test_trap_17_without_blanks_the_recording_is_still_planned(city: City)
     visit = await city.visit()
     assert (visit["status"], [i["service_kind"] for i in visit["items"]]) == ("PLANNED", ["KTP_RECORDING"])
     assert (await city.request())["review_reason"] == "NEEDS_DESK"
+
+
+async def test_trap_17_where_no_team_has_blanks_the_recording_is_planned_without_the_card(city: City) -> None:
+    await city.teams(ktp_blanks=0)
+    await city.fold(details(kinds=[ServiceKind.KTP_NEW, ServiceKind.KTP_RECORDING]))
+    await city.run()
+    assert [i["service_kind"] for i in (await city.visit())["items"]] == ["KTP_RECORDING"]
+    await city.teams(ktp_blanks=1)
+    await city.complete()
+    await city.run()
+    assert [i["service_kind"] for i in (await city.visit())["items"]] == ["KTP_NEW"]
 
 
 @pytest.mark.parametrize("category", sorted(NEED_CATEGORIES))

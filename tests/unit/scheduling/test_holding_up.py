@@ -16,7 +16,7 @@ from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.reference import Reference
 from services.scheduling.spreading import Spreader
 from tests.support.memory_store import store_fault
-from tests.unit.scheduling.city import City, closed, details, item_id, request_id
+from tests.unit.scheduling.city import City, FirstFitOnly, closed, details, item_id, request_id
 from tests.unit.scheduling.test_booking import Died, consistent, die_at
 
 
@@ -41,7 +41,7 @@ async def test_requests_without_room_keep_no_place_in_the_queue(city: City, monk
         await city.fold(details(n))
         city.clock.at += timedelta(seconds=1)
     planner = NoRoomFor(*range(1, 8))
-    city.work.planner.planner = planner
+    city.work.planner.planner, city.work.planner.solver = planner, FirstFitOnly()
     await city.work.planner()
     assert (await city.visit(8))["status"] == "PLANNED"
     assert planner.asked == [request_id(n) for n in range(1, 8)]
@@ -52,7 +52,7 @@ async def test_requests_without_room_keep_no_place_in_the_queue(city: City, monk
 async def test_requests_without_room_are_looked_at_again_and_forgotten_once_they_are_gone(city: City) -> None:
     await city.fold(details(1), details(2))
     planner = NoRoomFor(1, 2)
-    city.work.planner.planner = planner
+    city.work.planner.planner, city.work.planner.solver = planner, FirstFitOnly()
     await city.work.planner()
     waiting = city.work.planner._not_before
     assert set(waiting) == planner.without

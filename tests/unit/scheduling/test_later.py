@@ -71,7 +71,8 @@ async def test_beyond_the_horizon_it_waits_quietly_and_keeps_nobody_waiting(city
     assert (shown["needs_visit"], shown["review"], shown["not_before"]) == (True, False, "2028-03-01")
     assert city.http
     plan = (await city.http.get("/v1/plans/2026-11-25")).json()
-    assert plan["not_placed"][0] == {"request_id": request_id(1), "reason": "NOT_BEFORE", "not_before": "2028-03-01"}
+    waits = {"request_id": request_id(1), "reason": "NOT_BEFORE", "not_before": "2028-03-01", "why": None}
+    assert plan["not_placed"][0] == waits
     city.clock.at += timedelta(days=120)
     await city.run()
     assert (await city.visit())["date"] == "2028-03-01"

@@ -33,7 +33,16 @@ def test_a_job_and_a_team_day_know_exactly_this() -> None:
         "job_id", "received", "at", "minutes", "weight", "must", "kit", "blanks", "at_home", "hours", "earliest", "backlog_days",
         "level", "seat", "promised",
     ]  # fmt: skip
-    assert [f.name for f in fields(TeamDay)] == ["team_id", "date", "stretches", "base", "kit", "blanks", "home_visits"]
+    assert [f.name for f in fields(TeamDay)] == [
+        "team_id",
+        "date",
+        "stretches",
+        "base",
+        "kit",
+        "blanks",
+        "home_visits",
+        "way_home",
+    ]
     with pytest.raises(TypeError):
         Job("a", MONDAY, BASE, 10, 1, sex="F")  # type: ignore[call-arg]
 
@@ -164,7 +173,10 @@ def test_m13_whoever_was_told_a_date_keeps_day_and_window_through_any_change_of_
         told += [replace(job, must=rng.random() < 0.5) for job in jobs(rng.randrange(10**6), 12)]
         plan = plan_of(told, teams, 20)
         assert not validate(plan, told, teams, TRAVEL)
-        told = [job if job.level == Level.ANNOUNCED else seated([job], plan, Level.ANNOUNCED)[0] for job in told]
+        told = [
+            replace(job, seat=plan.seats[job.job_id]) if job.level == Level.ANNOUNCED else seated([job], plan, Level.ANNOUNCED)[0]
+            for job in told
+        ]
 
 
 def test_m14_a_plan_made_again_from_an_unchanged_state_moves_nobody_to_another_day_for_less_than_it_costs() -> None:

@@ -23,7 +23,7 @@ from tests.conftest import RunningDatabase
 from tests.unit.scheduling.city import NOW, TOMORROW, FixedClock, closed, details, fold_facts, request_id
 from tests.unit.scheduling.test_rules import WEDNESDAY, slot
 
-PLACES, TRIES = 10, 200
+PLACES, TRIES = 10, 1000
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def wish(n: int) -> Slot:
     return {**slot(n, VisitKind.HOME, 20, WEDNESDAY), "items": items_to_visit(fold_facts(details(n)).after)}
 
 
-async def test_two_hundred_tries_for_ten_places(replicas: tuple[Work, Work]) -> None:
+async def test_a_thousand_tries_for_ten_places(replicas: tuple[Work, Work]) -> None:
     first, second = replicas
     cases, reference = first.runtime.cases, one_small_team()
     await cases.insert_many([fold_facts(details(n)).document() for n in range(TRIES)])

@@ -54,6 +54,7 @@ def slot(n: int, kind: VisitKind, minutes: int, day: str, *, team: str = "team-1
         "visit_kind": kind,
         "village_code": VILLAGE,
         "point": None,
+        "at": REFERENCE.base,
         "items": [],
         "joins": False,
         "move": False,
@@ -87,13 +88,15 @@ def test_a_day_is_never_overfull(steps: list[tuple[VisitKind, int, str, int | No
 
 
 def within_capacity(day: Day) -> None:
-    segments = CALENDAR.segments(date.fromisoformat(day["_id"]))
+    on = date.fromisoformat(day["_id"])
+    segments = CALENDAR.segments(on)
     for team in REFERENCE.teams.teams:
         times = occupied(day, team.team_id)
         for (_, end), (start, _) in pairwise(times):
-            assert end + team.travel_minutes <= start
+            assert CALENDAR.work(on, end, start) >= team.travel_minutes
         for start, end in times:
-            assert any(s.start + team.travel_minutes <= start and end <= s.end for s in segments)
+            assert any(s.start <= start and end <= s.end for s in segments)
+            assert CALENDAR.work(on, 0, start) >= team.travel_minutes
         standing = [v for v in day.get("visits", {}).values() if v["team_id"] == team.team_id and v["status"] not in VACATED]
         assert sum(v["visit_kind"] == VisitKind.HOME for v in standing) <= team.home_visits_per_day
     for visit_id, v in day.get("visits", {}).items():

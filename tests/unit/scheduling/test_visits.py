@@ -238,8 +238,13 @@ async def test_windows_book_nothing(city: City) -> None:
     assert city.http
     response = await city.http.get(f"/v1/requests/{request_id(1)}/windows?count=2")
     assert response.json()["windows"] == [
-        {"date": d, "team_id": "team-1", "window": {"start": f"{d}T08:15:00+07:00", "end": f"{d}T08:35:00+07:00"}}
-        for d in ("2026-11-25", "2026-11-26")
+        {
+            "date": d,
+            "team_id": "team-1",
+            "window": {"start": f"{d}T08:15:00+07:00", "end": f"{d}T08:35:00+07:00"},
+            "cost_minutes": cost,
+        }
+        for d, cost in (("2026-11-25", 15), ("2026-11-26", 18))
     ]
     assert city.days() == {}
     assert (await city.http.get(f"/v1/requests/{uuid4()}")).status_code == 404

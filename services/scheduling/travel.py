@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Mapping
 
-from services.scheduling.planner.jobs import Point
-
-Travel = Callable[[Point, Point], int]
+Coordinates = tuple[float, float]
+"""Latitude and longitude in degrees."""
+Travel = Callable[[Coordinates, Coordinates], int]
 """Whole minutes from a point to another, rounded up."""
 
 EARTH_KM = 6371.0088
@@ -17,7 +17,7 @@ LEAST = 5
 """Minutes to pack, park and walk, even next door."""
 
 
-def kilometres(a: Point, b: Point) -> float:
+def kilometres(a: Coordinates, b: Coordinates) -> float:
     """As the crow flies (haversine)."""
     lat_a, lat_b = math.radians(a[0]), math.radians(b[0])
     half = math.sin((lat_b - lat_a) / 2) ** 2
@@ -33,16 +33,14 @@ def slowest(opens: int, closes: int, speeds: Mapping[int, float] = SPEEDS) -> fl
 
 
 def by_air(speed: float, *, least: int = LEAST) -> Travel:
-    """Travel from the distance as the crow flies, at so many kilometres an hour; nothing where it stays at one point."""
+    """Travel from the distance as the crow flies, at so many kilometres an hour; `least` also where it stays at one point."""
 
-    def minutes(a: Point, b: Point) -> int:
-        if a == b:
-            return 0
+    def minutes(a: Coordinates, b: Coordinates) -> int:
         return max(least, math.ceil(kilometres(a, b) * DETOUR / speed * 60 - 1e-9))
 
     return minutes
 
 
-def by_matrix(matrix: Mapping[tuple[Point, Point], int], otherwise: Travel) -> Travel:
+def by_matrix(matrix: Mapping[tuple[Coordinates, Coordinates], int], otherwise: Travel) -> Travel:
     """Travel from measured minutes between points, and from `otherwise` for pairs that were not measured."""
     return lambda a, b: matrix.get((a, b), otherwise(a, b)) if a != b else 0

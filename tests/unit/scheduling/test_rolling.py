@@ -1,0 +1,150 @@
+"""The rolling plan: planned at once, told in the evening before the last, and never moved after that."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pelangi.contracts.codes import Need, VisitKind
+from pelangi.contracts.topics import VISIT_SCHEDULED
+from services.scheduling import rolling
+from services.scheduling.metrics import CAPACITY_SHORT, TOLD
+from services.scheduling.rolling import CURRENT, PLANS, Announce, evening_of
+from services.scheduling.work import Work
+from tests.unit.scheduling.city import NOW, TOMORROW, City, closed, created, details, request_id
+
+DAY_AFTER = TOMORROW + timedelta(days=1)
+EVENING = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+"""17:00 in Pangkalpinang."""
+
+
+@pytest.fixture
+async def rolled(city: City) -> AsyncIterator[City]:
+    city.work = Work.of(city.runtime, announce=Announce.EVENING)
+    yield city
+
+
+async def told(city: City, count: int) -> dict[int, str]:
+    """The date of each request that was told one."""
+    cases = {n: await city.case(n) for n in range(1, count + 1)}
+    return {n: case["visits"][-1]["date"] for n, case in cases.items() if case.get("visits")}
+
+
+def plan(city: City) -> dict[str, Any]:
+    return city.store.collection(PLANS).documents[CURRENT]
+
+
+@pytest.mark.parametrize(
+    ("hour", "evening"), [(9, date(2026, 11, 23)), (10, date(2026, 11, 24)), (16, date(2026, 11, 24)), (18, date(2026, 11, 24))]
+)
+def test_the_evening_begins_at_five_in_pangkalpinang(hour: int, evening: date) -> None:
+    assert evening_of(datetime(2026, 11, 24, hour, 0, tzinfo=UTC)) == evening
+
+
+async def test_who_can_wait_is_planned_and_told_nothing(rolled: City) -> None:
+    await rolled.fold(*(details(n) for n in range(1, 6)))
+    await rolled.run()
+    assert await told(rolled, 5) == {}
+    assert set(plan(rolled)["seats"]) == {request_id(n) for n in range(1, 6)}
+    assert not rolled.days()
+
+
+async def test_in_the_evening_the_next_two_working_days_are_told_and_each_evening_the_next(rolled: City) -> None:
+    await rolled.fold(*(details(n, persons=2) for n in range(1, 41)))
+    await rolled.run()
+    rolled.clock.at = EVENING
+    before = TOLD.labels(1)._value.get()
+    await rolled.run()
+    first = await told(rolled, 40)
+    assert set(first.values()) == {TOMORROW.isoformat(), DAY_AFTER.isoformat()}
+    assert 20 <= len(first) <= 24
+    assert TOLD.labels(1)._value.get() - before == list(first.values()).count(TOMORROW.isoformat())
+    assert set(plan(rolled)["seats"]).isdisjoint({request_id(n) for n in first})
+    await rolled.run()
+    assert await told(rolled, 40) == first
+    rolled.clock.at = EVENING + timedelta(days=1)
+    await rolled.run()
+    second = await told(rolled, 40)
+    assert {n: second[n] for n in first} == first
+    assert set(second.values()) == {"2026-11-25", "2026-11-26", "2026-11-27"}
+    for n in second:
+        assert [t for t, _ in await rolled.events(n)].count(VISIT_SCHEDULED) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"needs": [Need.HOSPITAL, Need.BEDRIDDEN], "filled_at": NOW - timedelta(days=8)},
+        {"deadline": {"date": "2026-11-26", "reason": "OTHER"}},
+        {"visit_kind": VisitKind.OFFICE_APPOINTMENT},
+    ],
+)
+async def test_the_urgent_the_due_and_appointments_are_told_at_once(rolled: City, more: dict[str, Any]) -> None:
+    await rolled.fold(details(1), details(2, **more))
+    await rolled.run()
+    assert set(await told(rolled, 2)) == {2}
+
+
+async def test_who_withdraws_before_the_evening_leaves_no_trace_in_the_plan(rolled: City) -> None:
+    await rolled.fold(created(), details(), details(2))
+    await rolled.run()
+    await rolled.fold(closed())
+    rolled.clock.at = EVENING
+    await rolled.run()
+    assert set(await told(rolled, 2)) == {2}
+    assert plan(rolled)["seats"] == {}
+
+
+async def test_a_plan_is_made_again_after_ten_changes_or_a_minute_and_keeps_its_days(
+    rolled: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rolled.fold(*(details(n) for n in range(1, 16)))
+    await rolled.run()
+    number, seats = plan(rolled)["number"], plan(rolled)["seats"]
+    await rolled.fold(details(16))
+    await rolled.run()
+    assert plan(rolled)["number"] == number
+    monkeypatch.setattr(rolling, "PAUSE_S", 0.0)
+    await rolled.run()
+    assert plan(rolled)["number"] == number + 1
+    assert {i: plan(rolled)["seats"][i]["date"] for i in seats} == {i: s["date"] for i, s in seats.items()}
+    monkeypatch.setattr(rolling, "PAUSE_S", 60.0)
+    await rolled.fold(*(details(n) for n in range(17, 28)))
+    await rolled.run()
+    assert plan(rolled)["number"] == number + 2
+
+
+async def test_a_leader_that_dies_in_the_evening_is_followed_by_one_that_tells_nobody_twice(rolled: City) -> None:
+    await rolled.fold(*(details(n) for n in range(1, 20)))
+    await rolled.run()
+    rolled.clock.at = EVENING
+    kept = plan(rolled)
+    await rolled.run()
+    first = await told(rolled, 19)
+    rolled.store.collection(PLANS).documents[CURRENT] = kept  # it died before it kept the plan
+    rolled.work = Work.of(rolled.runtime, announce=Announce.EVENING)
+    await rolled.run()
+    second = await told(rolled, 19)
+    assert {n: second[n] for n in first} == first
+    for n in second:
+        assert [t for t, _ in await rolled.events(n)].count(VISIT_SCHEDULED) == 1
+
+
+async def test_all_who_go_to_one_place_are_told_together(rolled: City) -> None:
+    await rolled.fold(*(details(n, visit_kind=VisitKind.COMMUNITY_POINT) for n in (1, 2, 3)))
+    await rolled.run()
+    rolled.clock.at = EVENING
+    await rolled.run()
+    cases = [await rolled.case(n) for n in (1, 2, 3)]
+    assert len({case["visits"][0]["visit_id"] for case in cases}) == 1
+
+
+async def test_who_gets_no_date_before_it_is_due_is_counted(city: City) -> None:
+    before = CAPACITY_SHORT._value.get()
+    await city.fold(*(details(n, persons=7, visit_kind=VisitKind.INSTITUTION, address=f"Jalan {n}") for n in range(1, 20)))
+    await city.run()
+    assert CAPACITY_SHORT._value.get() == before
+    await city.fold(details(20, deadline={"date": "2026-11-25", "reason": "AID"}))
+    await city.run()
+    assert CAPACITY_SHORT._value.get() == before + ((await city.visit(20))["date"] > "2026-11-25")
