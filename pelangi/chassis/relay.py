@@ -18,7 +18,7 @@ from pelangi.chassis.clock import Clock
 from pelangi.chassis.crash import crash_point
 from pelangi.chassis.metrics import EVENTS_SENT, OUTBOX_AGE, OUTBOX_PENDING, UNRENDERABLE
 from pelangi.chassis.signal import Signal
-from pelangi.chassis.store import Collection, Document
+from pelangi.chassis.store import SET, Collection, Document
 from pelangi.contracts.envelope import Envelope, event_id, to_headers
 from pelangi.contracts.events import Data, encode
 from pelangi.contracts.topics import MAX_MESSAGE_BYTES
@@ -74,7 +74,7 @@ class Relay:
         self._waiting = {case: until for case, until in self._waiting.items() if until > time.monotonic()}
         # those that wait are left out here: not every server uses the index where "none of these" stands beside it
         limit = CASES_PER_CYCLE + len(self._waiting)
-        found = await self.cases.find({"pending_since": {"$exists": True}}, sort=[("pending_since", 1)], limit=limit)
+        found = await self.cases.find({"pending_since": SET}, sort=[("pending_since", 1)], limit=limit)
         pending = [case for case in found if case["_id"] not in self._waiting][:CASES_PER_CYCLE]
         OUTBOX_PENDING.set(len(pending) + len(self._waiting))
         OUTBOX_AGE.set((self.clock.wall() - pending[0]["pending_since"]).total_seconds() if pending else 0)

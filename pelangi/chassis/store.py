@@ -6,6 +6,7 @@ can take an unreplicated write as done, commit its offset, and a failover rolls 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import bson
@@ -94,6 +95,10 @@ class Collection(Protocol):
     async def count(self, filter: Filter) -> int: ...
 
     async def create_index(self, keys: Sequence[tuple[str, int]], **options: Any) -> None: ...
+
+
+SET: Filter = {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}
+"""Of a field that holds a moment: it is there. Not `$exists`: for that the local store goes through all of a sparse index."""
 
 
 class _Commands(CommandListener):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pelangi.chassis.service import CASES, Index
-from pelangi.chassis.store import Collection, Document
+from pelangi.chassis.store import SET, Collection, Document
 from pelangi.chassis.web import FieldError, invalid
 
 PAGE = 50
@@ -44,7 +44,7 @@ async def alike(cases: Collection, match_keys: Sequence[str]) -> list[Document]:
 
 async def to_join(cases: Collection) -> list[Document]:
     """Duplicates whose original is still to learn of them, oldest first."""
-    return await cases.find({"to_join_since": {"$exists": True}}, sort=[("to_join_since", 1)], limit=MAX_TO_JOIN)
+    return await cases.find({"to_join_since": SET}, sort=[("to_join_since", 1)], limit=MAX_TO_JOIN)
 
 
 async def page(

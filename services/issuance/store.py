@@ -3,7 +3,7 @@
 from typing import cast
 
 from pelangi.chassis.service import CASES, Index
-from pelangi.chassis.store import Collection
+from pelangi.chassis.store import SET, Collection
 from services.issuance.case import Case
 
 INDEXES = (
@@ -26,7 +26,7 @@ async def case_of_document(cases: Collection, document_id: str) -> Case | None:
 
 async def to_open(cases: Collection, limit: int) -> list[Case]:
     """Cases with items whose documents are not opened yet, longest waiting first."""
-    found = await cases.find({"to_open_since": {"$exists": True}}, sort=[("to_open_since", 1)], limit=limit)
+    found = await cases.find({"to_open_since": SET}, sort=[("to_open_since", 1)], limit=limit)
     return cast(list[Case], found)
 
 

@@ -1,20 +1,18 @@
 """The queries of notify that are not "the case with this id"."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from pelangi.chassis.service import CASES, Index
-from pelangi.chassis.store import Collection
+from pelangi.chassis.store import SET, Collection
 from services.notify.model import Case
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 DUE = Index(
     CASES,
     (("due_since", 1), ("changed_at", 1)),
     # not $exists: the local database uses a partial index only for a range that its filter repeats
-    {"partialFilterExpression": {"due_since": {"$gt": _LONG_AGO}}},
+    {"partialFilterExpression": {"due_since": SET}},
 )
 
 
@@ -23,5 +21,5 @@ async def due_cases(cases: Collection, wall: datetime, limit: int) -> Sequence[C
 
     The second part of the order is the index's own: naming it would cost a sort of everything that is due.
     """
-    found = await cases.find({"due_since": {"$gt": _LONG_AGO, "$lte": wall}}, sort=[("due_since", 1)], limit=limit)
+    found = await cases.find({"due_since": {**SET, "$lte": wall}}, sort=[("due_since", 1)], limit=limit)
     return cast(Sequence[Case], found)

@@ -1,11 +1,11 @@
 """Queries that are not "the case with this id", and the indexes that answer them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import cast
 
 from pelangi.chassis.service import CASES, Index
-from pelangi.chassis.store import Collection
+from pelangi.chassis.store import SET, Collection
 from services.scheduling.agenda import AT_ONCE
 from services.scheduling.case import Case
 from services.scheduling.days import Day
@@ -13,7 +13,6 @@ from services.scheduling.days import Day
 DAYS = "days"
 MOST = 1000
 """How many waiting requests one look sees: the order of priority is right among those that wait longest."""
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _present(name: str) -> Index:
@@ -40,7 +39,7 @@ async def waiting(cases: Collection, *, until: date, without: Iterable[str] = ()
     """
     left_out = set(without)
     order, limit = [("needs_visit_since", 1)], MOST + len(left_out)
-    found = await cases.find({"plan_from": AT_ONCE, "needs_visit_since": {"$gt": _LONG_AGO}}, sort=order, limit=limit)
+    found = await cases.find({"plan_from": AT_ONCE, "needs_visit_since": SET}, sort=order, limit=limit)
     found += await cases.find({"plan_from": {"$gt": AT_ONCE, "$lte": until.isoformat()}}, sort=order, limit=limit)
     found.sort(key=lambda case: case["needs_visit_since"])
     return cast(list[Case], [case for case in found if case["_id"] not in left_out][:MOST])
@@ -48,7 +47,7 @@ async def waiting(cases: Collection, *, until: date, without: Iterable[str] = ()
 
 async def in_review(cases: Collection) -> list[Case]:
     """Requests of which a human must say how they go on, with the reason."""
-    here = {"review_since": {"$exists": True}}
+    here = {"review_since": SET}
     return cast(list[Case], await cases.find(here, sort=[("review_since", 1)], limit=MOST, fields=["review_reason"]))
 
 
@@ -64,7 +63,7 @@ async def stuck_bookings(cases: Collection, before: datetime) -> list[Case]:
 
 async def to_release(cases: Collection) -> list[Case]:
     """Cases with bookings to be taken out of their days."""
-    return cast(list[Case], await cases.find({"releases_since": {"$exists": True}}, sort=[("releases_since", 1)], limit=100))
+    return cast(list[Case], await cases.find({"releases_since": SET}, sort=[("releases_since", 1)], limit=100))
 
 
 async def placements(cases: Collection, request_ids: Sequence[str]) -> dict[str, Case]:
@@ -93,7 +92,7 @@ async def days_of_visit(days: Collection, visit_id: str, *, whole: bool = True) 
 
 async def unspread_days(days: Collection, *, after: str = "", limit: int = 50) -> list[Day]:
     """Days with visits whose members' cases have not all followed, in order; `after`: the last one seen."""
-    behind = await days.find({"unspread": {"$exists": True}}, fields=["_id"])
+    behind = await days.find({"unspread": {"$gt": ""}}, fields=["_id"])
     ids = sorted(d["_id"] for d in behind if d["_id"] > after)[:limit]
     found = await days.get_many(ids) if ids else {}
     return [cast(Day, found[i]) for i in ids if "unspread" in found.get(i, {})]
