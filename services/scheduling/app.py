@@ -57,14 +57,14 @@ async def start(runtime: Runtime) -> None:
     next((await read_reference(tables)).calendar.upcoming(runtime.clock.now()))
 
 
-def make() -> Service:
-    """The service, from the environment."""
+def make(solver: Solver | None = None) -> Service:
+    """The service, from the environment. solver: of the planner; none given means a process of its own."""
     settings = Settings()
-    visit_keys, worker = key_ring(settings.visit_keys), Worker()
+    visit_keys, planner = key_ring(settings.visit_keys), solver or Worker()
 
     async def begin(runtime: Runtime) -> None:
         await start(runtime)
-        await worker.start()
+        await planner.start()
 
     return Service(
         settings=settings,
@@ -72,7 +72,7 @@ def make() -> Service:
         routes=routes,
         openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
         snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
-        timers=lambda runtime: timers(runtime, worker, settings),
+        timers=lambda runtime: timers(runtime, planner, settings),
         start=begin,
         indexes=INDEXES,
     )

@@ -21,12 +21,18 @@ class PlannerDied(RuntimeError):
 class Solver(Protocol):
     """Makes plans."""
 
+    async def start(self) -> None:
+        """Get ready, so that the first question does not wait."""
+
     async def plan(self, question: Question) -> Answer:
         """Raises BadPlan; PlannerDied; and what the planner raises."""
 
 
 class Inline:
     """A solver in the caller's own process, for tests and tools."""
+
+    async def start(self) -> None:
+        """See `Solver`."""
 
     async def plan(self, question: Question) -> Answer:
         """See `Solver`."""

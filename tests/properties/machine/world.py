@@ -23,6 +23,7 @@ from services.notify.sending import Sender
 from services.notify.texts import Writer
 from services.scheduling import app as scheduling_app
 from services.scheduling import planning, sweeper
+from services.scheduling.planner.worker import Inline
 from tests.properties.machine.kafka import Kafka
 from tests.properties.machine.loop import MadeLoop
 from tests.properties.machine.mailbox import Channel, Mailbox
@@ -40,7 +41,12 @@ TIMED = (consumer, leader, relay, running, sending, planning, sweeper, gauges)
 def services() -> dict[str, Service]:
     """The four services as they are, except that mails go to a mailbox of ours."""
     notify = replace(notify_app.make(), timers=_notify_timers)
-    return {"intake": intake_app.make(), "scheduling": scheduling_app.make(), "issuance": issuance_app.make(), "notify": notify}
+    return {
+        "intake": intake_app.make(),
+        "scheduling": scheduling_app.make(Inline()),
+        "issuance": issuance_app.make(),
+        "notify": notify,
+    }
 
 
 def _notify_timers(runtime: Any) -> Sequence[Timer]:

@@ -162,6 +162,9 @@ def fold_facts(*facts: Fact[Any], case: Case | None = None, now: datetime = NOW)
 class FirstFitOnly:
     """A solver that places nobody, so that first fit does."""
 
+    async def start(self) -> None:
+        """Nothing to get ready."""
+
     async def plan(self, question: Question) -> Answer:
         return Answer(Plan({}, frozenset(job.job_id for job in question.jobs)), {})
 

@@ -65,6 +65,9 @@ class Fails:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
+    async def start(self) -> None:
+        """Nothing to get ready."""
+
     async def plan(self, question: Question) -> Answer:
         raise self.error
 
