@@ -233,6 +233,8 @@ def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, in
             end = start + length
             if end > min(segment.end, slot["not_after"]):
                 continue
+            if end > after.taken:
+                continue
             if after.at is None or calendar.work(on, end, after.taken) >= reference.travel(team, at, after.at):
                 return start, end
     return None

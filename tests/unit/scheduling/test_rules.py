@@ -93,6 +93,7 @@ def within_capacity(day: Day) -> None:
     for team in REFERENCE.teams.teams:
         times = occupied(day, team.team_id)
         for (_, end), (start, _) in pairwise(times):
+            assert end <= start
             assert CALENDAR.work(on, end, start) >= team.travel_minutes
         for start, end in times:
             assert any(s.start <= start and end <= s.end for s in segments)
