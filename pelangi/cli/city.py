@@ -64,6 +64,12 @@ def simulate(
     own: Annotated[bool, typer.Option("--own", help="run against a system of its own on free ports")] = False,
     http_only: Annotated[bool, typer.Option("--http-only", help="file nothing over Kafka")] = False,
     sabotage: Annotated[str, typer.Option(help=f"arm a fault in the services (implies --own): {', '.join(SABOTAGES)}")] = "",
+    days: Annotated[int, typer.Option(min=0, help="play so many working days on systems of its own, on a fast clock")] = 0,
+    requests_a_day: Annotated[int, typer.Option(min=1, help="with --days: visits at home asked for on each")] = 36,
+    teams: Annotated[int, typer.Option(min=1, max=40, help="with --days: teams that drive")] = 4,
+    compare: Annotated[str, typer.Option(help="with --days: fcfs plays the same days again, first come first served")] = "",
+    day_seconds: Annotated[float, typer.Option(min=1.0, help="with --days: how long a calendar day takes")] = 8.0,
+    report: Annotated[Path | None, typer.Option(help="with --days: the figures as JSON, into this file")] = None,
     timeout: Annotated[float, typer.Option(help="seconds until it gives up")] = 3600,
     settle: Settle = 60,
     concurrency: Annotated[int, typer.Option(help="calls at a time")] = 8,
@@ -80,6 +86,12 @@ def simulate(
     """A synthetic city drives the public API: officers, teams and desk, with people who do not exist."""
     if sabotage and sabotage not in SABOTAGES:
         raise typer.BadParameter(f"one of {', '.join(SABOTAGES)}", param_hint="--sabotage")
+    if days:
+        from pelangi.cli.days import play_days
+        from pelangi.simulate.days_record import DaysOptions
+
+        chosen = DaysOptions(days=days, requests_a_day=requests_a_day, teams=teams, seed=seed, concurrency=concurrency)
+        raise typer.Exit(0 if play_days(chosen, compare=compare, day_s=day_seconds, report=report, quiet=quiet) else 1)
     from pelangi.simulate.options import SimulateOptions
     from pelangi.simulate.play import simulate as run_simulation
 
@@ -99,11 +111,11 @@ def simulate(
         if play:
             asyncio.run(_play_until_stopped(options))
             return
-        report = asyncio.run(run_simulation(options))
-        _show(report)
-        ok = report.ok
+        result = asyncio.run(run_simulation(options))
+        _show(result)
+        ok = result.ok
         if check:
-            ok = _audit(at, settle, report.accepted, stores=stores, restricted=restricted).ok and ok
+            ok = _audit(at, settle, result.accepted, stores=stores, restricted=restricted).ok and ok
     raise typer.Exit(0 if ok else 1)
 
 

@@ -49,11 +49,18 @@ class Api:
         key: the Idempotency-Key; without one it is derived from the run, the address and the body. salt: makes the same call
         another one, where it is meant to have its effect once more.
         """
+        return await self._write("POST", url, body, key=key, salt=salt, if_match=if_match)
+
+    async def put(self, url: str, body: Any, *, if_match: int | None) -> httpx.Response:
+        """The answer to a replacement of what had that version, as for `post`."""
+        return await self._write("PUT", url, body, key="", salt="", if_match=if_match)
+
+    async def _write(self, method: str, url: str, body: Any, *, key: str, salt: str, if_match: int | None) -> httpx.Response:
         path = httpx.URL(url).path
         headers = {"Idempotency-Key": key or step_key(self._run, f"{path}{salt}", body)}
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
-        return await self._call(self._client.build_request("POST", url, json=body, headers=headers))
+        return await self._call(self._client.build_request(method, url, json=body, headers=headers))
 
     async def _call(self, request: httpx.Request) -> httpx.Response:
         deadline, pause = time.monotonic() + self._retry_s, FIRST_PAUSE_S
