@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pelangi.contracts.codes import VisitKind
 from services.scheduling.case import Slot
-from services.scheduling.days import Day, book, where
+from services.scheduling.days import Day, book, free, where
 from services.scheduling.reference import as_reference, defaults
 from services.scheduling.travel import Coordinates, by_air, by_matrix, kilometres, slowest
 
@@ -106,3 +106,25 @@ def test_a_place_without_coordinates_is_where_its_kelurahan_is_and_an_unknown_on
     assert REFERENCE.where({"village_code": "19.71.04.1009", "lat": None, "lon": None}) == (point["lat"], point["lon"])
     assert REFERENCE.where({"village_code": "19.71.04.1009", "lat": 1.0, "lon": 2.0}) == (1.0, 2.0)
     assert REFERENCE.where({"village_code": "99.99.99.9999"}) == REFERENCE.base == CENTRE
+
+
+def test_a_day_gives_out_no_more_blanks_than_its_team_has_and_takes_them_back() -> None:
+    tables = {k: dict(v) for k, v in defaults().items()}
+    tables["teams"] = {"value": {"teams": [t | {"ktp_blanks": 2} for t in tables["teams"]["value"]["teams"]]}}
+    reference = as_reference(tables)
+    day = book({"_id": WEDNESDAY.isoformat(), "version": 0}, slot(1, CENTRE, blanks=[1, 0]), reference)
+    assert day is not None
+    assert book(day, slot(2, CENTRE, blanks=[2, 0]), reference) is None
+    assert book(day, slot(2, CENTRE, blanks=[2, 0], team_id="team-2"), reference) is not None
+    full = book(day, slot(2, CENTRE, blanks=[1, 1]), reference)
+    assert full is not None
+    assert book(full, slot(3, CENTRE, blanks=[1, 0]), reference) is None
+    assert book(free(full, ["p1"]), slot(3, CENTRE, blanks=[1, 0]), reference) is not None
+
+
+def test_a_team_without_the_equipment_is_not_sent() -> None:
+    tables = {k: dict(v) for k, v in defaults().items()}
+    tables["teams"] = {"value": {"teams": [t | {"equipment": ["POWER"]} for t in tables["teams"]["value"]["teams"]]}}
+    day: Day = {"_id": WEDNESDAY.isoformat(), "version": 0}
+    assert book(day, slot(1, CENTRE, kit=["POWER"]), as_reference(tables)) is not None
+    assert book(day, slot(1, CENTRE, kit=["BIO_KIT"]), as_reference(tables)) is None
