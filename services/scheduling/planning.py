@@ -248,7 +248,7 @@ class Round:
     async def _slot(self, ask: Ask, case: Case, outlook: Outlook, reference: Reference) -> Slot | None:
         """The first fit."""
         slot = await outlook.choose(self.planner, ask, reference)
-        return with_more(slot, ask, case, outlook.horizon, reference, self.planner) if slot else None
+        return with_more(slot, ask, case, outlook.horizon, reference, planner=self.planner) if slot else None
 
 
 def _too_far(ask: Ask, outlook: Outlook) -> bool:

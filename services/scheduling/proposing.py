@@ -52,7 +52,7 @@ def _slot(ask: Ask, proposal: Proposal, outlook: Outlook, reference: Reference) 
     team = reference.team(seat.team_id)
     if team is None:
         return None
-    slot = slot_in(ask, seat.date, team, reference, seat.start, seat.end)
+    slot = slot_in(ask, seat.date, team, reference, (seat.start, seat.end))
     if book(outlook.horizon.day(seat.date), slot, reference) is None:
         return None
     return {**slot, "start": seat.start, "end": seat.end}

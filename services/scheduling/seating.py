@@ -48,12 +48,12 @@ class Seating:
             team = reference.team(seat.team_id) if seat else None
             if seat is None or team is None:
                 continue
-            slot = slot_in(ask, seat.date, team, reference, seat.start, seat.end)
+            slot = slot_in(ask, seat.date, team, reference, (seat.start, seat.end))
             if book(horizon.day(seat.date), slot, reference) is None:
                 UNPLANNED.labels("refused by the day").inc()
                 log.warning("the day has no room where the plan has", extra={"request_id": ask.request_id, "day": slot["day"]})
                 continue
-            slot = with_more(slot, ask, cases[ask.request_id], horizon, reference, self.planner)
+            slot = with_more(slot, ask, cases[ask.request_id], horizon, reference, planner=self.planner)
             slot["why"] = asdict(answer.reasons[ask.request_id])
             take(horizon, slot, reference)
             slots.append(known(slot, cases[ask.request_id]))
@@ -73,9 +73,7 @@ class Seating:
         return slots
 
 
-def with_more(  # noqa: PLR0917 - all of them say where
-    slot: Slot, ask: Ask, case: Case, horizon: Horizon, reference: Reference, planner: Planner
-) -> Slot:
+def with_more(slot: Slot, ask: Ask, case: Case, horizon: Horizon, reference: Reference, *, planner: Planner) -> Slot:
     """A slot with the items too that were left out only because an earlier date was hoped for, where they fit that day."""
     details = case["details"]
     more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]

@@ -46,7 +46,7 @@ def compiled() -> Kernel | None:
     """The kernel compiled, kept on disk beside its source (or in NUMBA_CACHE_DIR); None without numba."""
     try:
         import numba  # noqa: PLC0415 - the fallback runs without it
-        import numpy as np  # noqa: PLC0415
+        import numpy as np  # noqa: PLC0415 - comes with numba, and is as absent as it
     except ImportError:
         return None
     space = dict(vars(kernel))
@@ -121,11 +121,6 @@ class Board:
                 if at:
                     found.append((int(price), slot, int(at)))
         return sorted(found)[:count]
-
-
-def best_slots(given: Problem, routes: Sequence[Sequence[int]], node: int, count: int) -> list[tuple[int, int, int]]:
-    """See `Board.places`; for one question."""
-    return Board(given, routes).places(node, count)
 
 
 def _put(m: list[int], o: Layout, given: Problem, routes: Sequence[Sequence[int]]) -> None:

@@ -42,7 +42,7 @@ class FirstFit:
         day = horizon.day(on)
         teams = reference.serving(VisitKind(ask.visit_kind))
         for not_before, not_after in hours:
-            alone = [slot_in(ask, on, team, reference, not_before, not_after) for team in teams]
+            alone = [slot_in(ask, on, team, reference, (not_before, not_after)) for team in teams]
             joining = [shared for slot in alone for shared in _joining(day, slot, ask)] if ask.joins else []
             for candidate in (*joining, *alone):
                 after = book(day, candidate, reference)
@@ -60,9 +60,7 @@ def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
             yield joining
 
 
-def slot_in(  # noqa: PLR0917 - all of them say where
-    ask: Ask, on: date, team: Team, reference: Reference, not_before: int, not_after: int
-) -> Slot:
+def slot_in(ask: Ask, on: date, team: Team, reference: Reference, hours: tuple[int, int]) -> Slot:
     """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""
     most = reference.longest_visit(team, ask.at)
     return {
@@ -73,8 +71,8 @@ def slot_in(  # noqa: PLR0917 - all of them say where
         "team_id": team.team_id,
         "minutes": min(ask.minutes, most),
         "block": min(ask.block, most),
-        "not_before": not_before,
-        "not_after": not_after,
+        "not_before": hours[0],
+        "not_after": hours[1],
         "visit_kind": ask.visit_kind,
         "village_code": ask.village_code,
         "point": ask.point,

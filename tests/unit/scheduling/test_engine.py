@@ -7,7 +7,7 @@ import pytest
 
 from services.scheduling.planner import engine, kernel
 from services.scheduling.planner.arrays import Problem
-from services.scheduling.planner.engine import Board, best_slots, compiled, interpreted, solve
+from services.scheduling.planner.engine import Board, compiled, interpreted, solve
 from tests.unit.scheduling.problems import simulate, small
 
 SEEDS = range(12)
@@ -77,7 +77,7 @@ def test_the_cheapest_places_are_what_trying_every_position_gives() -> None:
                 continue
             tried[slot] = min(tried.get(slot, price), price)
     assert tried
-    best = best_slots(given, routes, node, given.slots)
+    best = Board(given, routes).places(node, given.slots)
     assert {slot: price for price, slot, _ in best} == tried
     assert best == sorted(best)
     assert len(Board(given, routes).places(node, 2)) == min(2, len(tried))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,10 @@ DAYS = [DAY, replace(DAY, date=MONDAY + timedelta(days=1))]
 JOB = Job("asks", MONDAY, BASE, 60, 10)
 
 
-def taken(on: TeamDay, start: int, minutes: int, **more: object) -> Job:
+def taken(on: TeamDay, start: int, minutes: int, **more: Any) -> Job:
     seat = Seat(on.team_id, on.date, start, start + minutes)
     job = Job(f"taken-{on.date}-{start}", MONDAY, BASE, minutes, 10, at_home=False, level=Level.ANNOUNCED, seat=seat)
-    return replace(job, promised=(start, start), **more)  # type: ignore[arg-type]
+    return replace(job, promised=(start, start), **more)
 
 
 FULL = [taken(day, 480, 420) for day in DAYS]

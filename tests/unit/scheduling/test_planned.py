@@ -3,14 +3,18 @@
 from collections import Counter
 from dataclasses import fields
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from pelangi.chassis.case import Fact
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling import plan_input
+from services.scheduling.case import Case
 from services.scheduling.days import Day, blanks_in
 from services.scheduling.metrics import UNPLANNED
 from services.scheduling.plan_input import dates_with_room, job_of, one_of_each_place, standing_jobs, team_days
+from services.scheduling.planner.interface import Ask
 from services.scheduling.planner.jobs import Level
 from services.scheduling.planner.questions import Answer, BadPlan, Question
 from services.scheduling.planner.worker import PlannerDied
@@ -23,16 +27,16 @@ REFERENCE = as_reference(defaults())
 CARD = [ServiceKind.KTP_NEW]
 
 
-async def shown(city: City, n: int = 1) -> dict[str, object]:
-    return (await city.request(n))["visits"][-1]  # type: ignore[no-any-return]
+async def shown(city: City, n: int = 1) -> Any:
+    return (await city.request(n))["visits"][-1]
 
 
 async def test_a_visit_says_why_it_is_then_and_the_desk_sees_it(city: City) -> None:
     await city.fold(details(), details(2, visit_kind=VisitKind.OFFICE_APPOINTMENT))
     await city.run()
     first = await shown(city)
-    assert (first["why"]["why"], first["why"]["text"]) == ("FIRST", "Ini hari kerja pertama yang tersedia.")  # type: ignore[index]
-    assert (await shown(city, 2))["why"]["why"] == "FIRST_FREE"  # type: ignore[index]
+    assert (first["why"]["why"], first["why"]["text"]) == ("FIRST", "Ini hari kerja pertama yang tersedia.")
+    assert (await shown(city, 2))["why"]["why"] == "FIRST_FREE"
 
 
 async def test_the_graver_need_comes_first_and_near_places_share_a_day(city: City) -> None:
@@ -57,7 +61,7 @@ async def test_who_has_no_date_has_a_reason_until_there_is_one(city: City) -> No
     await city.teams(equipment=None)
     city.work.planner._not_before.clear()
     await city.run()
-    assert (await shown(city))["why"]["why"] == "FIRST"  # type: ignore[index]
+    assert (await shown(city))["why"]["why"] == "FIRST"
     assert (await city.request())["why"] is None
 
 
@@ -79,7 +83,7 @@ async def test_without_an_answer_nobody_waits_longer_than_by_first_fit(city: Cit
     city.work.planner.solver = Fails(error)
     await city.fold(details(), details(2))
     await city.run()
-    assert (await shown(city))["why"]["why"] == "FIRST_FREE"  # type: ignore[index]
+    assert (await shown(city))["why"]["why"] == "FIRST_FREE"
     assert (await city.visit(2))["status"] == "PLANNED"
     assert counted._value.get() == before + 2
 
@@ -101,8 +105,8 @@ async def test_requests_for_one_place_share_the_visit_that_the_planner_finds(cit
     await city.run()
     assert len({(await city.visit(n))["visit_id"] for n in (1, 2, 3)}) == 1
     assert len({(await city.visit(n))["visit_id"] for n in (4, 5)}) == 1
-    assert sorted([(await shown(city, n))["why"]["why"] for n in (1, 2, 3)]) == ["FIRST", "JOINED", "JOINED"]  # type: ignore[index]
-    assert sorted([(await shown(city, n))["why"]["why"] for n in (4, 5)]) == ["FIRST", "JOINED"]  # type: ignore[index]
+    assert sorted([(await shown(city, n))["why"]["why"] for n in (1, 2, 3)]) == ["FIRST", "JOINED", "JOINED"]
+    assert sorted([(await shown(city, n))["why"]["why"] for n in (4, 5)]) == ["FIRST", "JOINED"]
 
 
 async def test_promised_visits_that_no_longer_fit_their_day_stay_and_hold_up_nobody(city: City) -> None:
@@ -132,14 +136,14 @@ async def test_windows_are_one_a_date_the_cheapest_first_and_can_be_booked(city:
     ]
 
 
-def ask_and_case(*facts: object) -> tuple[object, object]:
-    case = fold_facts(*facts).after  # type: ignore[arg-type]
+def ask_and_case(*facts: Fact[Any]) -> tuple[Ask, Case]:
+    case = fold_facts(*facts).after
     return ask_for(case, REFERENCE, TOMORROW), case
 
 
 def test_what_the_planner_is_told_of_a_request() -> None:
     ask, case = ask_and_case(details(kinds=[ServiceKind.KTP_NEW, ServiceKind.KIA], needs=[Need.BEDRIDDEN, Need.WHEELCHAIR]))
-    job = job_of(ask, case, [TOMORROW], NOW)  # type: ignore[arg-type]
+    job = job_of(ask, case, [TOMORROW], NOW)
     assert (job.job_id, job.minutes, job.blanks, job.at_home, job.level) == (request_id(1), 30, (1, 1), True, Level.OPEN)
     assert job.kit == {"POWER", "CARD_PRINTER", "WHEELCHAIR_ACCESS", "visit:HOME"}
     assert job.weight == 50 + 2 * 1
@@ -151,8 +155,8 @@ def test_hours_are_kept_unless_a_deadline_would_be_missed() -> None:
     dates = [TOMORROW + timedelta(days=d) for d in (0, 1, 2, 5)]
     for deadline, hours in ((None, 1), ("2026-11-27", 0), ("2026-11-30", 1)):
         part = {"availability": monday, "deadline": {"date": deadline, "reason": "AID"} if deadline else None}
-        ask, case = ask_and_case(details(**part))  # type: ignore[arg-type]
-        assert len(job_of(ask, case, dates, NOW).hours) == hours  # type: ignore[arg-type]
+        ask, case = ask_and_case(details(**part))
+        assert len(job_of(ask, case, dates, NOW).hours) == hours
 
 
 def test_teams_drive_on_working_days_with_what_they_have() -> None:
@@ -171,7 +175,7 @@ async def test_visits_that_stand_are_driven_around_and_those_given_up_are_not(ci
     first = (await city.visit())["visit_id"]
     assert {j.job_id for j in standing_jobs([day], REFERENCE)} == {first, (await city.visit(2))["visit_id"]}
     given_up = {**day, "visits": {**day["visits"], first: {**day["visits"][first], "status": "CANCELLED"}}}
-    jobs = standing_jobs([given_up], REFERENCE)  # type: ignore[list-item]
+    jobs = standing_jobs([given_up], REFERENCE)
     assert [j.level for j in jobs] == [Level.LOCKED]
 
 
@@ -182,8 +186,8 @@ def test_dates_without_room_are_passed_over() -> None:
         for team in (1, 2)
     }
     days = {TOMORROW: {"_id": TOMORROW.isoformat(), "version": 1, "visits": full}}
-    assert dates_with_room(dates, days, 60, REFERENCE, 1) == [dates[1]]  # type: ignore[arg-type]
-    assert dates_with_room(dates, days, 600, REFERENCE, 1) == dates[1:]  # type: ignore[arg-type]
+    assert dates_with_room(dates, days, 60, REFERENCE, 1) == [dates[1]]
+    assert dates_with_room(dates, days, 600, REFERENCE, 1) == dates[1:]
     assert dates_with_room(dates, {}, 60, REFERENCE, 2) == dates[:2]
 
 
@@ -191,11 +195,11 @@ async def test_of_those_who_share_a_place_the_planner_is_asked_for_one(city: Cit
     point, home = VisitKind.COMMUNITY_POINT, VisitKind.HOME
     asks = [ask_and_case(details(n, visit_kind=kind))[0] for n, kind in enumerate((point, point, home, home), 1)]
     horizon = plan_input.Horizon([TOMORROW])
-    assert [a.request_id for a in one_of_each_place(asks, horizon, REFERENCE)] == [request_id(n) for n in (1, 3, 4)]  # type: ignore[attr-defined,arg-type]
+    assert [a.request_id for a in one_of_each_place(asks, horizon, REFERENCE)] == [request_id(n) for n in (1, 3, 4)]
     await city.fold(details(9, visit_kind=point))
     await city.run()
     horizon.days[TOMORROW] = city.days()[TOMORROW.isoformat()]
-    assert [a.request_id for a in one_of_each_place(asks, horizon, REFERENCE)] == [request_id(n) for n in (3, 4)]  # type: ignore[attr-defined,arg-type]
+    assert [a.request_id for a in one_of_each_place(asks, horizon, REFERENCE)] == [request_id(n) for n in (3, 4)]
 
 
 async def test_by_first_come_the_order_of_arrival_decides_and_nothing_else(city: City) -> None:

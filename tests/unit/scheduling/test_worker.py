@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-import time
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 
 import psutil
@@ -73,17 +73,23 @@ async def test_a_process_that_dies_is_started_again_and_asked_again(running: Wor
     assert PLANNER_CRASHES._value.get() <= before + 1  # it may have been seen dead before the question
 
 
-async def test_a_question_that_kills_it_is_asked_twice_and_no_more(running: Worker) -> None:
-    before, asked = PLANNER_CRASHES._value.get(), asyncio.create_task(running.plan(HUGE))
-    killed = set[int]()
-    while not asked.done():
-        await asyncio.sleep(0.3)
-        if running._process is not None and running._process.returncode is None and (pid := running._process.pid) not in killed:
-            killed.add(pid)
-            psutil.Process(pid).kill()
+class Mortal(Worker):
+    """Its process is dead whenever a question reaches it."""
+
+    async def _started(self) -> Process:
+        running = await Worker._started(self)
+        running.kill()
+        return running
+
+
+async def test_a_question_that_kills_it_is_asked_twice_and_no_more() -> None:
+    before = PLANNER_CRASHES._value.get()
     with pytest.raises(PlannerDied):
-        await asked
+        await Mortal().plan(question(2))
     assert PLANNER_CRASHES._value.get() == before + 2
+
+
+async def test_after_that_it_answers_again(running: Worker) -> None:
     assert await running.plan(question(2)) == solve(question(2))
 
 
@@ -98,19 +104,15 @@ def test_it_ends_when_whoever_started_it_is_killed() -> None:
     program = (
         "import asyncio, os\nfrom services.scheduling.planner.worker import Worker\n"
         "async def main():\n  worker = Worker()\n  await worker.start()\n"
-        "  print(worker._process.pid, flush=True)\n  await asyncio.sleep(60)\n"
+        "  print(worker._process.pid, flush=True)\n  await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         pid = int(parent.stdout.readline())
-        assert psutil.pid_exists(pid)
+        orphan = psutil.Process(pid)
         parent.kill()
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return
-        time.sleep(0.1)
-    pytest.fail("the planner's process outlives the service")
+    orphan.wait(timeout=10)
 
 
 def test_a_plan_that_breaks_a_rule_never_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
