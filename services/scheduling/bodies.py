@@ -1,13 +1,15 @@
 """The bodies of scheduling's calls (CONTRACTS.md §4)."""
 
 from datetime import date as Date
+from datetime import time
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pelangi.contracts.codes import ItemVisitOutcome
 from pelangi.contracts.events import Id
 from pelangi.contracts.reasons import DeferralReason
+from services.scheduling.outage import REASONS_OUT
 
 
 class Body(BaseModel):
@@ -50,3 +52,44 @@ class AnotherVisit(Body):
 
     items: Annotated[list[Id], Field(min_length=1, max_length=300)]
     reason: DeferralReason
+
+
+TeamId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}$")]
+
+
+class Outage(Body):
+    """A team that cannot go out, all day or from an hour on. reason: none that the residents are at fault of."""
+
+    team_id: TeamId
+    since: time | None = None
+    reason: DeferralReason
+
+    @field_validator("reason")
+    @classmethod
+    def _not_theirs(cls, reason: DeferralReason) -> DeferralReason:
+        if reason not in REASONS_OUT:
+            raise ValueError("not a reason why a team is out")
+        return reason
+
+    @property
+    def since_minute(self) -> int:
+        """Minute of the day."""
+        return self.since.hour * 60 + self.since.minute if self.since else 0
+
+
+class Return(Body):
+    team_id: TeamId
+
+
+class Appointment(Body):
+    """A place that the desk agreed with the people. agreed: they said yes; today's and tomorrow's need it."""
+
+    date: Date
+    team_id: TeamId
+    start: time
+    agreed: bool
+
+    @property
+    def minute(self) -> int:
+        """Of the day."""
+        return self.start.hour * 60 + self.start.minute

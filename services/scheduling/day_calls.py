@@ -5,7 +5,6 @@ gets the answer of its own call, whatever became of the others.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ from pelangi.chassis.web import Problem, not_found
 from services.scheduling import lifecycle
 from services.scheduling.days import Day
 from services.scheduling.spreading import Spreader
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -67,7 +64,7 @@ class DayCalls:
         day = await self._write(date, calls)
         crash_point("visit.after-day")
         if day is not None:
-            await self._begin_spreading(day, list(dict.fromkeys(c.visit_id for c in calls)))
+            await self.spreader.begin(day, list(dict.fromkeys(c.visit_id for c in calls)))
 
     async def _write(self, date: str, calls: Sequence[Call]) -> Day | None:
         """The day after all calls, as written or found so; None where there is none any more."""
@@ -110,15 +107,6 @@ class DayCalls:
         except Exception as error:  # noqa: BLE001 - what is wrong with one call is raised to its caller alone
             return error
         return answer
-
-    async def _begin_spreading(self, day: Day, visit_ids: Sequence[str]) -> None:
-        """The calls are done and answered whatever happens here; the leader finishes what does not work now."""
-        behind = [visit_id for visit_id in visit_ids if visit_id in day.get("unspread", [])]
-        try:
-            if behind:
-                await self.spreader.visits(day, behind)
-        except Exception as error:  # noqa: BLE001 - the day has them; the leader's next round counts what fails again
-            log.warning("not spread yet", extra={"day": day["_id"], "visits": len(behind), "error": type(error).__name__})
 
 
 def _settle(call: Call, result: Answer | Exception) -> None:

@@ -43,11 +43,27 @@ class Member(TypedDict):
     gone: NotRequired[bool]
 
 
+class Out(TypedDict):
+    """A team that cannot go out, from a minute of the day on, and why."""
+
+    team_id: str
+    since: int
+    reason: str
+
+
+class Broken(TypedDict):
+    """A promise that the office could not keep: to so many requests, and the date they got instead; None: they wait for one."""
+
+    requests: int
+    date: str | None
+
+
 class DayVisit(TypedDict):
     """One trip of one team. start, end: minutes of the day. keys: idempotency records of its calls. moved_to: see MOVED.
 
     at: where; older visits have none. place_keys: see Slot. members: by request. arriving: its request has not left the old day
-    for here yet, and nobody joins. outcomes: by item, `{outcome, reason}`, once completed.
+    for here yet, and nobody joins. outcomes: by item, `{outcome, reason}`, once completed. handed_over: the version in which
+    another team took it over, see `outage`. broken: see there.
     """
 
     team_id: str
@@ -67,10 +83,15 @@ class DayVisit(TypedDict):
     moved_to: NotRequired[Slot]
     place_keys: NotRequired[list[str]]
     arriving: NotRequired[bool]
+    handed_over: NotRequired[int]
+    broken: NotRequired[Broken]
 
 
 class Day(TypedDict, total=False):
-    """`_id` is the date. visit_ids: for the index. unspread: visits whose members' cases have not all followed yet."""
+    """`_id` is the date. visit_ids: for the index. unspread: visits whose members' cases have not all followed yet.
+
+    out: teams that cannot go out. keys: idempotency records of the calls about the whole day.
+    """
 
     _id: str
     version: int
@@ -78,6 +99,8 @@ class Day(TypedDict, total=False):
     visits: dict[str, DayVisit]
     visit_ids: list[str]
     unspread: list[str]
+    out: list[Out]
+    keys: list[dict[str, Any]]
 
 
 def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
@@ -197,6 +220,11 @@ def used_minutes(day: Day, visit_id: str) -> int:
     return sum(b["minutes"] for b in day.get("bookings", {}).values() if b["visit_id"] == visit_id)
 
 
+def out_since(day: Day | None, team_id: str) -> int:
+    """The minute of the day from which a team cannot go out; past the day's end where it can."""
+    return min((out["since"] for out in (day or {}).get("out", []) if out["team_id"] == team_id), default=ALL_DAY)
+
+
 def equipped(day: Day, slot: Slot, team: Team) -> bool:
     """Whether the team has what the visit needs, and blanks left that day."""
     if not team.kit.issuperset(slot.get("kit", ())):
@@ -231,7 +259,7 @@ def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, in
             ready = calendar.after_work(on, before.free, reference.travel(team, before.at, at))
             start = max(segment.start, slot["not_before"], ready)
             end = start + length
-            if end > min(segment.end, slot["not_after"]):
+            if end > min(segment.end, slot["not_after"], out_since(day, team.team_id)):
                 continue
             if end > after.taken:
                 continue
@@ -273,7 +301,7 @@ def _free_until(day: Day, visit: DayVisit, team: Team, reference: Reference) -> 
     here, on = where(visit, reference), date.fromisoformat(day["_id"])
     following = (s for s in _stops(day, team, reference) if s.at is not None and s.taken >= visit["end"] and s.taken > 0)
     leaves = (reference.calendar.before_work(on, s.taken, reference.travel(team, here, s.at)) for s in following)
-    return min([closing, *leaves])
+    return min([closing, out_since(day, team.team_id), *leaves])
 
 
 def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference: Reference) -> DayVisit | None:
@@ -281,7 +309,7 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
         return None
     if known and known["status"] == MOVED and known["version"] >= slot["visit_version"]:  # moved on since the slot was chosen
         return None
-    if slot["visit_kind"] == VisitKind.HOME and _home_visits(day, team.team_id) >= team.home_visits_per_day:
+    if slot["visit_kind"] == VisitKind.HOME and home_visits(day, team.team_id) >= team.home_visits_per_day:
         return None
     window = gap(day, slot, team, reference)
     if window is None:
@@ -303,7 +331,8 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
     return {**visit, "arriving": True} if slot["move"] and not slot["joins"] else visit
 
 
-def _home_visits(day: Day, team_id: str) -> int:
+def home_visits(day: Day, team_id: str) -> int:
+    """How many homes a team visits on a day."""
     visits = day.get("visits", {}).values()
     return sum(v["team_id"] == team_id and v["visit_kind"] == VisitKind.HOME and v["status"] not in VACATED for v in visits)
 

@@ -18,14 +18,14 @@ def depart(day: Day, visit_id: str) -> Day:
     """The team is on its way."""
     visit = _visit(day, visit_id)
     _allow(visit, *NOT_STARTED)
-    return _next(day, visit_id, {**visit, "status": VisitStatus.EN_ROUTE})
+    return changed(day, visit_id, {**visit, "status": VisitStatus.EN_ROUTE})
 
 
 def arrive(day: Day, visit_id: str) -> Day:
     """The team is there."""
     visit = _visit(day, visit_id)
     _allow(visit, VisitStatus.EN_ROUTE)
-    return _next(day, visit_id, {**visit, "status": VisitStatus.ON_SITE})
+    return changed(day, visit_id, {**visit, "status": VisitStatus.ON_SITE})
 
 
 def complete(day: Day, visit_id: str, outcomes: Sequence[tuple[str, ItemVisitOutcome, str | None]], now: datetime) -> Day:
@@ -43,15 +43,16 @@ def complete(day: Day, visit_id: str, outcomes: Sequence[tuple[str, ItemVisitOut
         "status": VisitStatus.DONE if all_done else VisitStatus.PARTIAL,
         "outcomes": {item: {"outcome": outcome, "reason": reason} for item, outcome, reason in outcomes},
         "completed_at": now,
+        "reason": None,  # of a hand-over before
     }
-    return _next(day, visit_id, after)
+    return changed(day, visit_id, after)
 
 
 def fail(day: Day, visit_id: str, reason: DeferralReason, now: datetime) -> Day:
     """It did not take place: on the way, at the door, or already known at the office."""
     visit = _visit(day, visit_id)
     _allow(visit, *NOT_STARTED, VisitStatus.EN_ROUTE, VisitStatus.ON_SITE)
-    return _next(day, visit_id, {**visit, "status": VisitStatus.FAILED, "reason": reason, "completed_at": now})
+    return changed(day, visit_id, {**visit, "status": VisitStatus.FAILED, "reason": reason, "completed_at": now})
 
 
 def may_move(day: Day, visit_id: str) -> None:
@@ -63,7 +64,7 @@ def move(day: Day, visit_id: str, to: Slot, reason: DeferralReason) -> Day:
     """It will take place in another slot; its members follow one by one, each with a booking of its own."""
     visit = _visit(day, visit_id)
     _allow(visit, *NOT_STARTED)
-    return _next(day, visit_id, {**visit, "status": MOVED, "reason": reason, "moved_to": to})
+    return changed(day, visit_id, {**visit, "status": MOVED, "reason": reason, "moved_to": to})
 
 
 def leave(day: Day, to: Slot, placement_id: str) -> Day:
@@ -74,7 +75,7 @@ def leave(day: Day, to: Slot, placement_id: str) -> Day:
         return day
     if len(visit["members"]) > 1:  # somebody joined since: nobody is taken along unasked
         return day
-    return _next(day, to["visit_id"], {**visit, "status": MOVED, "reason": to["reason"], "moved_to": {**to, "items": []}})
+    return changed(day, to["visit_id"], {**visit, "status": MOVED, "reason": to["reason"], "moved_to": {**to, "items": []}})
 
 
 def has_left(day: Day, to: Slot) -> bool:
@@ -113,6 +114,8 @@ def seen(day: Day, visit_id: str) -> Seen:
         completed_at=visit.get("completed_at"),
         outcomes={item: (o["outcome"], o["reason"]) for item, o in visit.get("outcomes", {}).items()},
         items={request_id: m["items"] for request_id, m in visit["members"].items()},
+        team_id=visit["team_id"],
+        start=visit["start"],
         end=visit["end"],
     )
 
@@ -157,7 +160,8 @@ def _allow(visit: DayVisit, *statuses: str) -> None:
         raise Problem(409, "state", "Tidak dapat sekarang. / Not possible in the visit's present state.")
 
 
-def _next(day: Day, visit_id: str, visit: DayVisit) -> Day:
+def changed(day: Day, visit_id: str, visit: DayVisit) -> Day:
+    """The day with the visit in its next version, which its members' cases are to follow."""
     after: DayVisit = {**visit, "version": visit["version"] + 1}
     unspread = [*(v for v in day.get("unspread", []) if v != visit_id), visit_id]
     return cast(Day, {**day, "visits": {**day["visits"], visit_id: after}, "unspread": unspread})

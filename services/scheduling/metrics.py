@@ -27,6 +27,13 @@ PLANNER_CRASHES = Counter("pelangi_planner_crashes_total", "Deaths of the planne
 PLANS_REFUSED = Counter("pelangi_plans_refused_total", "Plans that the validator refused; nothing of them was published")
 TOLD = Counter("pelangi_visits_told_total", "Visits announced in the evening, by how many working days ahead", ["days_ahead"])
 CAPACITY_SHORT = Counter("pelangi_capacity_short_total", "Requests for which no team has time before they are due")
+PROMISES_BROKEN = Counter(
+    "pelangi_promises_broken_total", "Requests whose announced visit the office could not make as promised", ["reason"]
+)
+HANDED_OVER = Counter(
+    "pelangi_visits_handed_over_total", "Requests whose visit another team made within its promised hours", ["reason"]
+)
+APPOINTMENTS = Counter("pelangi_appointments_total", "Places that the desk agreed with people by phone", ["outcome"])
 UNPLANNED = Counter(
     "pelangi_visits_unplanned_total",
     "Visits placed by first fit because the planner had no answer the day accepted",

@@ -40,6 +40,7 @@ class Seen:
     """A visit as its day shows it: what its members' cases have to follow. outcomes: (outcome, reason) by item.
 
     items: by request; the day knows best what the team went for. end: minute of the day, later than planned where others joined.
+    team_id, start: others than planned where another team took the visit over.
     """
 
     visit_id: str
@@ -50,6 +51,8 @@ class Seen:
     completed_at: datetime | None = None
     outcomes: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     items: Mapping[str, list[Item]] = field(default_factory=dict)
+    team_id: str | None = None
+    start: int | None = None
     end: int | None = None
 
 
@@ -144,7 +147,11 @@ def follow(case: Case, seen: Seen, now: datetime) -> Case:
     if visit is None or visit["status"] not in OPEN_VISIT or visit["version"] >= seen.version:
         return case
     visit = {**visit, "version": seen.version, "status": seen.status, "items": seen.items.get(case["_id"], visit["items"])}
+    other = (seen.team_id or visit["team_id"], seen.start or visit["start"]) != (visit["team_id"], visit["start"])
+    visit["team_id"], visit["start"] = seen.team_id or visit["team_id"], seen.start or visit["start"]
     visit["end"] = seen.end or visit["end"]
+    if other and seen.status not in ENDED:
+        return settle(_handed_over(case, visit, seen.reason), now)
     if seen.status not in ENDED:
         return settle(mark(_put(case, visit), VISIT_DETAILS), now)
     items = [_with_outcome(i, seen) for i in visit["items"]]
@@ -155,6 +162,15 @@ def follow(case: Case, seen: Seen, now: datetime) -> Case:
     case = _let_go(_put(case, visit), seen.day, now)
     case = mark(emit(case, visit_completed(case, visit, seen.completed_at or now)), VISIT_DETAILS)
     return settle(case, now)
+
+
+def _handed_over(case: Case, visit: CaseVisit, reason: str | None) -> Case:
+    """Another team comes, on the same day and perhaps at another minute: whoever was told is told that."""
+    visit = {**visit, "revision": visit["revision"] + 1, "reason": reason}
+    if old := held(case):
+        taken: Slot = {**old, "team_id": visit["team_id"], "start": visit["start"], "end": visit["end"]}
+        case = _with(case, placement=_placement(taken, wanted(case)))
+    return mark(emit(_put(case, visit), visit_scheduled(case, visit, ScheduleStatus.RESCHEDULED)), VISIT_DETAILS)
 
 
 def left_out(case: Case, why: dict[str, str]) -> Case:

@@ -8,7 +8,7 @@ from pelangi.chassis.clock import local_date
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Case
-from services.scheduling.days import VACATED, Day, DayVisit, blanks_in, where
+from services.scheduling.days import ALL_DAY, VACATED, Day, DayVisit, blanks_in, out_since, where
 from services.scheduling.minutes import most_minutes
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay
@@ -77,7 +77,7 @@ def question(
         jobs = [replace(j, seat=planned[j.job_id], level=Level.PLANNED) if j.job_id in planned else j for j in jobs]
     return Question(
         jobs=[*standing_jobs(days, reference), *jobs],
-        team_days=team_days(dates, reference),
+        team_days=team_days(dates, reference, horizon.days),
         speed=reference.speed,
         least=reference.least_minutes,
         per_job=per_job,
@@ -114,15 +114,15 @@ def standing_jobs(days: Iterable[Day], reference: Reference) -> list[Job]:
     ]
 
 
-def team_days(dates: Iterable[date], reference: Reference) -> list[TeamDay]:
-    """The teams that drive, on those of the dates on which they work."""
+def team_days(dates: Iterable[date], reference: Reference, days: Mapping[date, Day] | None = None) -> list[TeamDay]:
+    """The teams that drive, on those of the dates on which they work; until they are out, where `days` say so."""
     teams = [t for t in reference.teams.teams if set(t.visit_kinds) & ON_THE_ROAD]
     stretches = {on: tuple((s.start, s.end) for s in reference.calendar.segments(on)) for on in dates}
     return [
         TeamDay(
             team_id=team.team_id,
             date=on,
-            stretches=hours,
+            stretches=until,
             base=reference.base,
             kit=frozenset({*team.kit, *map(kind_of_visit, team.visit_kinds)}),
             blanks=team.stock,
@@ -130,9 +130,13 @@ def team_days(dates: Iterable[date], reference: Reference) -> list[TeamDay]:
             way_home=WAY_HOME,
         )
         for on, hours in stretches.items()
-        if hours
         for team in teams
+        if (until := _until(hours, out_since((days or {}).get(on), team.team_id)))
     ]
+
+
+def _until(hours: tuple[tuple[int, int], ...], last: int) -> tuple[tuple[int, int], ...]:
+    return tuple((start, min(end, last)) for start, end in hours if start < last)
 
 
 def _with_room_for(ask: Ask, other: Ask, reference: Reference) -> Ask:
@@ -190,6 +194,6 @@ def _free(on: date, day: Day | None, reference: Reference) -> int:
     free = 0
     for team in reference.teams.teams:
         mine = [v for v in visits if v["team_id"] == team.team_id]
-        if set(team.visit_kinds) & ON_THE_ROAD:
+        if set(team.visit_kinds) & ON_THE_ROAD and out_since(day, team.team_id) >= ALL_DAY:
             free += max(0, hours - sum(v["end"] - v["start"] + team.travel_minutes for v in mine))
     return free

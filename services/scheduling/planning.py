@@ -84,7 +84,15 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     )
 
 
-def ask_to_move(visit_id: str, visit: DayVisit, minutes: int, reference: Reference) -> Ask:
+def ask_to_move(
+    visit_id: str,
+    visit: DayVisit,
+    minutes: int,
+    reference: Reference,
+    *,
+    kit: tuple[str, ...] = (),
+    blanks: tuple[int, ...] = (),
+) -> Ask:
     """What a whole visit asks of the planner that is to be rescheduled with all its members."""
     return Ask(
         request_id="",
@@ -100,6 +108,8 @@ def ask_to_move(visit_id: str, visit: DayVisit, minutes: int, reference: Referen
         move=True,
         place_keys=tuple(visit.get("place_keys", ())),
         visit_version=visit["version"] + 2,  # one for the move, one for the visit that the new day opens
+        kit=kit,
+        blanks=blanks,
     )
 
 

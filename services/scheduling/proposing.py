@@ -9,7 +9,7 @@ from services.scheduling.case import Case, Slot
 from services.scheduling.days import book
 from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit, slot_in
-from services.scheduling.planner.interface import Ask
+from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.questions import Question, places
 from services.scheduling.planner.solving import Proposal
 from services.scheduling.planning import ask_for
@@ -40,19 +40,19 @@ async def _planned(ask: Ask, question: Question, outlook: Outlook, reference: Re
     job = next(j for j in question.jobs if j.job_id == ask.request_id)
     found: dict[date, tuple[Slot, int | None]] = {}
     for proposal in await asyncio.to_thread(places, question, job, AT_MOST):
-        slot = _slot(ask, proposal, outlook, reference)
+        slot = slot_of(ask, proposal, outlook.horizon, reference)
         if slot is not None:
             found.setdefault(proposal.seat.date, (slot, proposal.cost))
     return list(found.values())
 
 
-def _slot(ask: Ask, proposal: Proposal, outlook: Outlook, reference: Reference) -> Slot | None:
+def slot_of(ask: Ask, proposal: Proposal, horizon: Horizon, reference: Reference) -> Slot | None:
     """The slot of a proposal, if its day has room for it."""
     seat = proposal.seat
     team = reference.team(seat.team_id)
     if team is None:
         return None
     slot = slot_in(ask, seat.date, team, reference, (seat.start, seat.end))
-    if book(outlook.horizon.day(seat.date), slot, reference) is None:
+    if book(horizon.day(seat.date), slot, reference) is None:
         return None
     return {**slot, "start": seat.start, "end": seat.end}

@@ -1,5 +1,6 @@
 """Where a visit that is to be rescheduled can go: what the call and its transition need to know beforehand."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from pelangi.chassis.clock import local_date
@@ -7,7 +8,7 @@ from pelangi.chassis.store import Collection
 from pelangi.chassis.web import FieldError, Problem, invalid
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Slot
-from services.scheduling.days import Day, used_minutes
+from services.scheduling.days import Day, blanks_in, used_minutes
 from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Horizon
@@ -15,8 +16,10 @@ from services.scheduling.planning import ask_to_move
 from services.scheduling.reference import Reference
 
 
-async def find_slot(days: Collection, day: Day, visit_id: str, *, on: date | None, reference: Reference, now: datetime) -> Slot:
-    """The place a whole visit moves to: on the date asked for, else on the first later day with room.
+async def find_slot(
+    days: Collection, day: Day, visit_id: str, *, on: date | None, kit: Sequence[str], reference: Reference, now: datetime
+) -> Slot:
+    """The place a whole visit moves to, with a team that has the kit: on the date asked for, else the first later day with room.
 
     Raises Problem: 422 the date is past, no working day, too far or the same; 409 `full` there is no room.
     """
@@ -28,7 +31,8 @@ async def find_slot(days: Collection, day: Day, visit_id: str, *, on: date | Non
     dates = (
         [on] if on else [d for d in reference.calendar.upcoming(now) if d.isoformat() > day["_id"] and d.isoformat() >= useful]
     )
-    ask = ask_to_move(visit_id, day["visits"][visit_id], used_minutes(day, visit_id), reference)
+    visit, minutes = day["visits"][visit_id], used_minutes(day, visit_id)
+    ask = ask_to_move(visit_id, visit, minutes, reference, kit=tuple(kit), blanks=blanks_in(day, visit_id))
     slot = await Outlook(days, Horizon(dates)).choose(FirstFit(), ask, reference)
     if slot is None:
         raise Problem(409, "full", "Tidak ada tempat lagi. / There is no room.")

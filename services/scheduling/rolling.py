@@ -1,7 +1,7 @@
 """The rolling plan (SCHEDULING.md §7): who waits is planned again and again, and told a date in the evening before the last.
 
 A date that nobody was told costs nobody anything when it moves; what is told stays. So the plan is kept here, and a visit is
-booked and announced only when its date is near, or at once where the need is urgent.
+booked and announced only when its date is near, or at once where the need is urgent. Who weighs little is told last.
 """
 
 import logging
@@ -25,7 +25,7 @@ from services.scheduling.plan_input import ON_THE_ROAD
 from services.scheduling.planner.interface import Ask
 from services.scheduling.planner.jobs import Seat
 from services.scheduling.planner.priority import cannot_wait, urgency_of, weight
-from services.scheduling.planner.questions import Answer
+from services.scheduling.planner.questions import Answer, Question, digest
 from services.scheduling.planner.solving import EVENING, REPLAN
 from services.scheduling.reference import Reference
 from services.scheduling.seating import Seating
@@ -37,6 +37,9 @@ EVENING_AT = clock_time(17)
 """When the office closes the plan of the next days."""
 TOLD_AHEAD = 2
 """Visits of so many working days are announced in the evening: later dates may still change for the better."""
+TOLD_EARLY = 50
+"""From this weight on, or while the teams have time for all. Of the others only the next working day's: until then a newcomer in
+greater need may take the place (30 simulated days: the vulnerable wait 1.8 days instead of 2.2; docs/simulation.md)."""
 URGENT = 85
 """From this weight on a request is not left to the evening."""
 CHANGES, PAUSE_S = 10, 60.0
@@ -65,7 +68,7 @@ def can_wait(case: Case, now: datetime) -> bool:
 
 @dataclass(slots=True)
 class Rolling:
-    """The leader's plan of those who can wait. `plans`: one document, {evening, number, seats by request}."""
+    """The leader's plan of those who can wait. `plans`: one document, {evening, number, input_hash, seats by request}."""
 
     plans: Collection
     clock: Clock
@@ -96,12 +99,12 @@ class Rolling:
         )
         answer = await self.seating.ask(question, alone)
         self._planned, self._last = set(by_id), time.monotonic()
-        if answer is None:
+        if answer is None or question is None:
             return 0
         slots = self._near(answer, alone, by_id, outlook, reference) if due else []
         slots += self.seating.joining(slots, _others(asks, alone), by_id, outlook.horizon, reference)
         told = await self.booker.place(slots, reference, by_id) if slots else set[str]()
-        await self._keep(answer, told, evening if due else kept.get("evening", evening))
+        await self._keep(answer, question, told, evening if due else kept.get("evening", evening))
         await self.booker.leave_out({i: asdict(answer.reasons[i]) for i in by_id if i in answer.plan.left_out})
         return len(told)
 
@@ -112,19 +115,28 @@ class Rolling:
     def _near(
         self, answer: Answer, asks: Sequence[Ask], cases: Mapping[str, Case], outlook: Outlook, reference: Reference
     ) -> list[Slot]:
-        last = outlook.horizon.dates[TOLD_AHEAD - 1]
-        seats = answer.plan.seats
-        near = [ask for ask in asks if ask.request_id in seats and seats[ask.request_id].date <= last]
+        now, dates, seats = self.clock.now(), outlook.horizon.dates, answer.plan.seats
+        own = [seats[ask.request_id] for ask in asks if ask.request_id in seats]
+        room_for_all = len(own) == len(asks) and all(seat.date <= dates[TOLD_AHEAD] for seat in own)
+
+        def last(ask: Ask) -> date:
+            early = room_for_all or weight(urgency_of(cases[ask.request_id], now)) >= TOLD_EARLY
+            return dates[TOLD_AHEAD - 1] if early else dates[0]
+
+        near = [ask for ask in asks if ask.request_id in seats and seats[ask.request_id].date <= last(ask)]
         slots = self.seating.slots(answer, near, cases, outlook.horizon, reference)
         for slot in slots:
             TOLD.labels(1 + outlook.horizon.dates.index(date.fromisoformat(slot["day"]))).inc()
         return slots
 
-    async def _keep(self, answer: Answer, told: set[str], evening: str) -> None:
-        seats = {i: _stored(seat) for i, seat in answer.plan.seats.items() if i in answer.reasons and i not in told}
+    async def _keep(self, answer: Answer, question: Question, told: set[str], evening: str) -> None:
+        kept = {i: seat for i, seat in answer.plan.seats.items() if i in answer.reasons and i not in told}
+        seats = {i: {**_stored(seat), "why": asdict(answer.reasons[i])} for i, seat in kept.items()}
+        input_hash = digest(question)
 
         def transition(plan: Document) -> Document:
-            return {**plan, "evening": evening, "number": plan.get("number", 0) + 1, "seats": seats}
+            number = plan.get("number", 0) + 1
+            return {**plan, "evening": evening, "number": number, "input_hash": input_hash, "seats": seats}
 
         await fold(self.plans, {CURRENT: transition}, clock=self.clock, create=True)
 

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from pelangi.chassis.service import Runtime
-from services.scheduling.routes_reference import add_plans, add_tables
+from services.scheduling.routes_plans import add_plans
+from services.scheduling.routes_reference import add_tables
 from services.scheduling.routes_requests import add_requests
 from services.scheduling.routes_visits import add_visits
 

@@ -1,7 +1,6 @@
-"""Teams, calendar and points, which the office may change; and the plan of a day."""
+"""Teams, calendar and points, which the office may change."""
 
-from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,10 +9,7 @@ from pelangi.chassis.commands import Answer, Command, execute, recall
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
 from pelangi.chassis.web import documented, etag, idempotency_key, if_match, read_body, validate
-from pelangi.contracts.request import Date
-from services.scheduling import store, views
-from services.scheduling.days import Day
-from services.scheduling.reference import TABLES, Table, defaults, read_reference
+from services.scheduling.reference import TABLES, Table, defaults
 from services.scheduling.work import Work
 
 
@@ -52,16 +48,3 @@ def _add_table(router: APIRouter, runtime: Runtime, name: str, model: type[Table
         answer = await execute(collection, name, command, transition, clock=runtime.clock)
         runtime.written.set()
         return answer.response()
-
-
-def add_plans(router: APIRouter, runtime: Runtime) -> None:
-    """GET the plan of a date."""
-    work = Work.of(runtime)
-
-    @router.get("/v1/plans/{on}")
-    async def get_plan(on: Date) -> Response:
-        """Teams, visits, order, times, travel; and who is not placed, and why."""
-        day = cast(Day | None, await work.days.get(on.isoformat()))
-        waiting = await store.waiting(runtime.cases, until=date.max)
-        not_placed = views.not_placed(waiting, await store.in_review(runtime.cases))
-        return JSONResponse(views.plan(on, day, await read_reference(work.reference), not_placed))

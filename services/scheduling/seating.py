@@ -13,8 +13,8 @@ from services.scheduling.minutes import minutes_for, most_minutes
 from services.scheduling.planner.explain import JOINED
 from services.scheduling.planner.first_fit import slot_in
 from services.scheduling.planner.interface import Ask, Horizon, Planner
-from services.scheduling.planner.questions import Answer, BadPlan, Question
-from services.scheduling.planner.worker import PlannerDied, Solver
+from services.scheduling.planner.questions import Answer, Question
+from services.scheduling.planner.worker import Solver
 from services.scheduling.reference import Reference
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Seating:
             return None
         try:
             return await self.solver.plan(question)
-        except (BadPlan, PlannerDied) as error:
+        except Exception as error:
             UNPLANNED.labels(type(error).__name__).inc(len(asks))
             log.exception("no plan", extra={"requests": len(asks)})
             return None

@@ -1,7 +1,7 @@
 """What HTTP shows of visits, requests and plans. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pelangi.contracts.codes import VisitStatus
@@ -18,7 +18,10 @@ from services.scheduling.agenda import (
 from services.scheduling.announce import place_of, window
 from services.scheduling.calendar import moment
 from services.scheduling.case import OPEN_VISIT, Case, CaseVisit, Slot, find_visit, is_over
-from services.scheduling.days import MOVED, VACATED, Day, DayVisit, where
+from services.scheduling.days import MOVED, VACATED, Day, DayVisit, Out, where
+from services.scheduling.holes import Candidate
+from services.scheduling.outage import affected, broken_promises
+from services.scheduling.planner.priority import cannot_wait
 from services.scheduling.reference import Reference
 
 
@@ -59,8 +62,8 @@ def visit(day: Day, visit_id: str, cases: Mapping[str, Case]) -> dict[str, Any]:
     }
 
 
-def request(case: Case) -> dict[str, Any]:
-    """A request as scheduling sees it."""
+def request(case: Case, rolling: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A request as scheduling sees it. tentative: where it sits in the rolling plan, of which nobody was told."""
     return {
         "request_id": case["_id"],
         "details_version": case.get("details_version"),
@@ -72,6 +75,7 @@ def request(case: Case) -> dict[str, Any]:
         "review_items": in_review(case),
         "not_before": (plan_from(case) or None) if needs_visit(case) and items_to_visit(case) else None,
         "why": case.get("left_out"),
+        "tentative": seats(rolling).get(case["_id"]) if needs_visit(case) else None,
         "visits": [_visit_of_request(v) for v in case.get("visits", [])],
     }
 
@@ -82,8 +86,30 @@ def proposal(slot: Slot, cost: int | None) -> dict[str, Any]:
     return {"date": slot["day"], "team_id": slot["team_id"], "window": window, "cost_minutes": cost}
 
 
-def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A day's plan: who goes where in which order, and who has no date, and why."""
+def candidate(found: Candidate) -> dict[str, Any]:
+    """Somebody who could be taken in; nothing is booked."""
+    slot = found.slot
+    shown = proposal(slot, found.cost)
+    return {"request_id": slot["request_id"], **shown, "village_code": slot["village_code"], "weight": found.weight}
+
+
+def outage(before: Day, after: Day, out: Out) -> dict[str, Any]:
+    """What became of the visits of a team that is out."""
+    ids = affected(before, out["team_id"], out["since"])
+    visits = [after["visits"][i] for i in ids]
+    return {
+        "date": after["_id"],
+        "team_id": out["team_id"],
+        "handed_over": sum("broken" not in v for v in visits),
+        "moved": sum("broken" in v and v["broken"]["date"] is not None for v in visits),
+        "without_a_date": sum("broken" in v and v["broken"]["date"] is None for v in visits),
+    }
+
+
+def plan(
+    on: date, day: Day | None, reference: Reference, not_placed: Sequence[dict[str, Any]], rolling: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """A day's plan: who goes where in which order, who is planned and not told, and who has no date, and why."""
     visits = sorted((day or {}).get("visits", {}).items(), key=lambda pair: pair[1]["start"])
     standing = [(visit_id, v) for visit_id, v in visits if v["status"] not in VACATED]
     known = [t.team_id for t in reference.teams.teams]
@@ -93,26 +119,52 @@ def plan(on: date, day: Day | None, reference: Reference, not_placed: Sequence[d
         "working_day": reference.calendar.works(on),
         "base": list(reference.base),
         "teams": [
-            {"team_id": t, "visits": [_planned(on, i, v, reference) for i, v in standing if v["team_id"] == t]} for t in teams
+            {
+                "team_id": t,
+                "out": _out(day, t),
+                "visits": [_planned(on, i, v, reference) for i, v in standing if v["team_id"] == t],
+            }
+            for t in teams
         ],
+        "promises_broken": broken_promises(day),
+        "tentative": [{"request_id": i, **seat} for i, seat in seats(rolling).items() if seat["date"] == on.isoformat()],
+        "plan": {"number": rolling.get("number"), "input_hash": rolling.get("input_hash")} if rolling else None,
         "not_placed": list(not_placed),
     }
 
 
-def not_placed(waiting: Sequence[Case], review: Sequence[Case]) -> list[dict[str, Any]]:
+def seats(rolling: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Who sits where in the rolling plan, by request: nobody was told, and it may change until then."""
+    return {i: _seat(seat) for i, seat in (rolling or {}).get("seats", {}).items()}
+
+
+def _seat(seat: Mapping[str, Any]) -> dict[str, Any]:
+    window = _window(seat["date"], seat["start"], seat["end"])
+    return {"date": seat["date"], "team_id": seat["team_id"], "window": window, "why": seat.get("why")}
+
+
+def _out(day: Day | None, team_id: str) -> dict[str, Any] | None:
+    """Since when and why a team is out."""
+    found = next((out for out in (day or {}).get("out", []) if out["team_id"] == team_id), None)
+    return {"since": f"{found['since'] // 60:02}:{found['since'] % 60:02}", "reason": found["reason"]} if found else None
+
+
+def not_placed(waiting: Sequence[Case], review: Sequence[Case], now: datetime) -> list[dict[str, Any]]:
     """Who has no date, and why: a human must look first, no date was found yet, or a visit is of no use before a date."""
     looked_at = [{"request_id": c["_id"], "reason": "REVIEW", "review_reason": c.get("review_reason")} for c in review]
-    return looked_at + [_waits(c) for c in waiting]
+    return looked_at + [_waits(c, now) for c in waiting]
 
 
-def _waits(case: Case) -> dict[str, Any]:
+def _waits(case: Case, now: datetime) -> dict[str, Any]:
+    """capacity_short: no team has time before it is due."""
     later = case.get("plan_from")
     shown: dict[str, Any] = {
         "request_id": case["_id"],
         "reason": "NOT_BEFORE" if later else "WAITING",
         "why": case.get("left_out"),
     }
-    return {**shown, "not_before": later} if later else shown
+    short = "left_out" in case and cannot_wait(case, now)
+    return {**shown, "not_before": later} if later else {**shown, "capacity_short": short}
 
 
 def _corrected(visit_id: str, case: Case | None) -> bool:

@@ -24,6 +24,7 @@ class Work:
     runtime: Runtime
     days: Collection
     reference: Collection
+    plans: Collection
     booker: Booker
     spreader: Spreader
     planner: Round
@@ -47,6 +48,7 @@ class Work:
             runtime=runtime,
             days=days,
             reference=reference,
+            plans=plans,
             booker=booker,
             spreader=spreader,
             planner=Round(cases, days, reference, clock, runtime.written, booker, solver or Inline(), plans, announce, plan_by),

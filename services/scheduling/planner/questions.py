@@ -1,7 +1,9 @@
 """What the planner is asked as a whole, and what it answers. Pure: the same question has the same answer in any process."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
 
 from services.scheduling.planner.engine import interpreted
 from services.scheduling.planner.explain import Explainer, Reason
@@ -50,6 +52,18 @@ def solve(question: Question) -> Answer:
     plan = make_plan(good.jobs, good.team_days, good.travel, per_job=good.per_job, seed=good.seed)
     check(plan, good)
     return Answer(plan, _reasons(plan, good), misfits)
+
+
+def digest(question: Question) -> str:
+    """Names the question: the same question has the same digest in any process, and the same answer."""
+    jobs = sorted(question.jobs, key=lambda job: job.job_id)
+    team_days = sorted(question.team_days, key=lambda team_day: (team_day.date, team_day.team_id))
+    told = asdict(replace(question, jobs=jobs, team_days=team_days))
+    return blake2b(json.dumps(told, sort_keys=True, default=_plain).encode(), digest_size=8).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)
 
 
 def places(question: Question, job: Job, count: int) -> list[Proposal]:

@@ -57,7 +57,8 @@ async def test_who_has_no_date_has_a_reason_until_there_is_one(city: City) -> No
     assert request["why"]["remedy_en"] == "Equip one team with BACKDROP_BLUE, BACKDROP_RED, BIO_KIT."
     assert city.http
     plan = (await city.http.get(f"/v1/plans/{TOMORROW}")).json()
-    assert plan["not_placed"] == [{"request_id": request_id(1), "reason": "WAITING", "why": request["why"]}]
+    waits = {"request_id": request_id(1), "reason": "WAITING", "why": request["why"], "capacity_short": False}
+    assert plan["not_placed"] == [waits]
     await city.teams(equipment=None)
     city.work.planner._not_before.clear()
     await city.run()
@@ -76,7 +77,7 @@ class Fails:
         raise self.error
 
 
-@pytest.mark.parametrize("error", [BadPlan("TRAVEL"), PlannerDied()])
+@pytest.mark.parametrize("error", [BadPlan("TRAVEL"), PlannerDied(), ValueError("a fault of its own")])
 async def test_without_an_answer_nobody_waits_longer_than_by_first_fit(city: City, error: Exception) -> None:
     counted = UNPLANNED.labels(type(error).__name__)
     before = counted._value.get()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pelangi.contracts.codes import Need, VisitKind
+from pelangi.contracts.codes import Need, VisitKind, VulnerabilityCategory
 from pelangi.contracts.topics import VISIT_SCHEDULED
 from services.scheduling import rolling
 from services.scheduling.metrics import CAPACITY_SHORT, TOLD
@@ -51,7 +51,8 @@ async def test_who_can_wait_is_planned_and_told_nothing(rolled: City) -> None:
 
 
 async def test_in_the_evening_the_next_two_working_days_are_told_and_each_evening_the_next(rolled: City) -> None:
-    await rolled.fold(*(details(n, persons=2) for n in range(1, 41)))
+    ill = [VulnerabilityCategory.SEVERE_ILLNESS]
+    await rolled.fold(*(details(n, persons=2, categories=ill) for n in range(1, 41)))
     await rolled.run()
     rolled.clock.at = EVENING
     before = TOLD.labels(1)._value.get()
@@ -148,3 +149,33 @@ async def test_who_gets_no_date_before_it_is_due_is_counted(city: City) -> None:
     await city.fold(details(20, deadline={"date": "2026-11-25", "reason": "AID"}))
     await city.run()
     assert CAPACITY_SHORT._value.get() == before + ((await city.visit(20))["date"] > "2026-11-25")
+
+
+async def test_of_a_full_plan_only_the_graver_needs_hear_two_evenings_ahead(rolled: City) -> None:
+    grave = {n: [Need.BEDRIDDEN] for n in range(1, 31, 3)}
+    await rolled.fold(*(details(n, persons=1 if n in grave else 2, needs=grave.get(n, [])) for n in range(1, 41)))
+    rolled.clock.at = EVENING - timedelta(hours=1)
+    await rolled.run()
+    rolled.clock.at = EVENING
+    await rolled.run()
+    first = await told(rolled, 40)
+    later = {n for n, on in first.items() if on == DAY_AFTER.isoformat()}
+    assert later <= grave.keys() and set(first) - later
+    kept = {i: seat for i, seat in plan(rolled)["seats"].items() if seat["date"] == DAY_AFTER.isoformat()}
+    assert kept, "nobody of the others sits there, so that this shows nothing"
+    rolled.clock.at = EVENING + timedelta(days=1)
+    await rolled.run()
+    assert {request_id(n) for n, on in (await told(rolled, 40)).items() if on == DAY_AFTER.isoformat()} >= kept.keys()
+
+
+async def test_what_is_planned_and_not_told_is_shown_with_its_reason_and_the_plans_number(rolled: City) -> None:
+    await rolled.fold(details(1), details(2))
+    await rolled.run()
+    assert rolled.http
+    seat = plan(rolled)["seats"][request_id(1)]
+    shown = (await rolled.http.get(f"/v1/plans/{seat['date']}")).json()
+    mine = next(t for t in shown["tentative"] if t["request_id"] == request_id(1))
+    assert (mine["team_id"], mine["why"]["why"]) == (seat["team_id"], "FIRST")
+    assert shown["plan"] == {"number": 1, "input_hash": plan(rolled)["input_hash"]}
+    assert (await rolled.request())["tentative"] == {k: v for k, v in mine.items() if k != "request_id"}
+    assert (await rolled.request())["visits"] == []

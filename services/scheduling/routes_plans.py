@@ -1,0 +1,129 @@
+"""The plan of a day, who could still be taken in, and a team that cannot go out or is back."""
+
+from datetime import date
+from typing import Any, cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from pelangi.chassis.clock import local_date
+from pelangi.chassis.commands import Answer, Command, execute, recall
+from pelangi.chassis.service import Runtime
+from pelangi.chassis.web import Problem, documented, idempotency_key, not_found, read_body, validate
+from pelangi.contracts.request import Date
+from services.scheduling import outage, store, views
+from services.scheduling.bodies import Outage, Return
+from services.scheduling.case import NOT_STARTED, Case, Slot
+from services.scheduling.days import Day, Out
+from services.scheduling.holes import who_fits
+from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN
+from services.scheduling.outlook import Outlook
+from services.scheduling.planner.first_fit import FirstFit
+from services.scheduling.planner.interface import Ask, Horizon
+from services.scheduling.reference import Reference, read_reference
+from services.scheduling.rolling import CURRENT
+from services.scheduling.seating import take
+from services.scheduling.work import Work
+
+
+def add_plans(router: APIRouter, runtime: Runtime) -> None:
+    """GET the plan of a date and its holes; POST an outage, and its end."""
+    work, clock = Work.of(runtime), runtime.clock
+
+    @router.get("/v1/plans/{on}")
+    async def get_plan(on: Date) -> Response:
+        """Teams, visits, order, times, travel; who is planned and not told; promises broken; and who is not placed, and why."""
+        day = cast(Day | None, await work.days.get(on.isoformat()))
+        waiting = await store.waiting(runtime.cases, until=date.max)
+        not_placed = views.not_placed(waiting, await store.in_review(runtime.cases), clock.now())
+        rolling = await work.plans.get(CURRENT)
+        return JSONResponse(views.plan(on, day, await read_reference(work.reference), not_placed, rolling))
+
+    @router.get("/v1/plans/{on}/holes")
+    async def get_holes(on: Date) -> Response:
+        """Who could be taken in on that day, today's included, if they agree by phone; who needs it most first."""
+        today = local_date(clock.now())
+        if on < today:
+            return JSONResponse({"date": on.isoformat(), "candidates": []})
+        reference, day = await read_reference(work.reference), cast(Day | None, await work.days.get(on.isoformat()))
+        found = await who_fits(on, day, await store.waiting(runtime.cases, until=on), reference, clock.now())
+        return JSONResponse({"date": on.isoformat(), "candidates": [views.candidate(each) for each in found]})
+
+    @router.post("/v1/plans/{on}/outages", openapi_extra=documented(Outage))
+    async def report_outage(on: Date, request: Request) -> Response:
+        """A team cannot go out: others take its visits over within an hour of the promise, the rest gets another date."""
+        command, body = await _read(runtime, request, Outage)
+        day = cast(Day | None, await work.days.get(on.isoformat()))
+        if day is not None and (known := recall(cast(Any, day), command)) is not None:
+            return known.response()
+        reference = await read_reference(work.reference)
+        if reference.team(body.team_id) is None:
+            raise not_found()
+        if on < local_date(clock.now()):
+            raise Problem(409, "state", "Hari itu sudah lewat. / That day is past.")
+        out: Out = {"team_id": body.team_id, "since": body.since_minute, "reason": body.reason}
+        counted = await _outage(work, on, day or {"_id": on.isoformat(), "version": 0}, out, command, reference)
+        return counted.response()
+
+    @router.post("/v1/plans/{on}/returns", openapi_extra=documented(Return))
+    async def report_return(on: Date, request: Request) -> Response:
+        """The team can go out again; what was taken over or moved stays there."""
+        command, body = await _read(runtime, request, Return)
+
+        def transition(day: Any) -> tuple[Any, Answer]:
+            if not any(out["team_id"] == body.team_id for out in day.get("out", [])):
+                raise Problem(409, "state", "Tim ini tidak berhalangan. / This team is not out.")
+            return outage.bring_back(day, body.team_id), Answer.of(200, {"date": on.isoformat(), "team_id": body.team_id})
+
+        answer = await execute(work.days, on.isoformat(), command, transition, clock=clock)
+        runtime.written.set()
+        return answer.response()
+
+
+async def _read(runtime: Runtime, request: Request, model: type[Any]) -> tuple[Command, Any]:
+    key = idempotency_key(request)
+    raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
+    return Command(key, raw.digest), validate(model, raw.value)
+
+
+async def _outage(work: Work, on: date, day: Day, out: Out, command: Command, reference: Reference) -> Answer:  # noqa: PLR0917
+    """Look for other days beforehand, then one guarded write of the day; its members' cases follow."""
+    now = work.runtime.clock.now()
+    ids = outage.affected(day, out["team_id"], out["since"])
+    members = {request_id for i in ids for request_id in day["visits"][i]["members"]}
+    cases = cast(dict[str, Case], await work.runtime.cases.get_many(list(members))) if members else {}
+    known = {i: outage.known_of(day, day["visits"][i], cases, now) for i in ids}
+    left = outage.affected(outage.take_out(day, out, known, reference), out["team_id"], out["since"])
+    horizon = Horizon([d for d in reference.calendar.upcoming(now) if d > on])
+    outlook = Outlook(work.days, horizon)
+    if left:
+        await outlook.read_on()
+
+    def choose(ask: Ask) -> Slot | None:
+        slot = FirstFit().choose(ask, horizon, reference)
+        if slot:
+            take(horizon, slot, reference)
+        return slot
+
+    slots = outage.to_later_days(day, left, known, reference, choose)
+    after: list[Day] = []
+
+    def transition(found: Any) -> tuple[Any, Answer]:
+        taken = outage.take_out(found, out, known, reference)
+        after[:] = [outage.send_elsewhere(taken, out, slots, now)]
+        return after[0], Answer.of(200, views.outage(found, after[0], out))
+
+    answer = await execute(work.days, on.isoformat(), command, transition, clock=work.runtime.clock)
+    _count(after[0], ids, out["reason"])
+    work.runtime.written.set()
+    if written := cast(Day | None, await work.days.get(on.isoformat())):
+        await work.spreader.begin(written, ids)
+    return answer
+
+
+def _count(day: Day, ids: list[str], reason: str) -> None:
+    for visit in (day["visits"][i] for i in ids if i in day.get("visits", {})):
+        if broken := visit.get("broken"):
+            PROMISES_BROKEN.labels(reason).inc(broken["requests"])
+        elif visit["status"] in NOT_STARTED:
+            HANDED_OVER.labels(reason).inc(len(visit["members"]))
