@@ -26,9 +26,9 @@ _VRPTW = Routing(
     ("R112", "RC101", "C1_2_1", "C2_2_1", "R1_2_1", "R2_2_1", "RC1_2_1", "RC2_2_1"),
     gap_most=0.5,
     limit=10,
-    iterations=600_000,
+    iterations=1_000_000,
     hot=100.0,
-    cold=1.0,
+    cold=5.0,
 )
 
 ROWS: dict[str, Row] = {

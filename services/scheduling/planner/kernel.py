@@ -18,7 +18,9 @@ BLINKS = 100
 """One position of so many is overlooked, so that insertion is not always greedy."""
 REMOVED, LONGEST = 10, 10
 """Requests removed on average, and the longest string."""
-ORDERS = 13
+ORDERS = 16
+TIES = 64
+"""Requests alike in what the order goes by come in any order."""
 CLOSE = 40
 """Who was removed is put back into a slot that goes to one of so many nearest requests, that was touched, or that is empty."""
 NONE = -1
@@ -216,6 +218,19 @@ def sort(m: Row, o: Layout, count: int) -> None:
         gap //= 2
 
 
+def hours(m: Row, o: Layout, node: int, order: int) -> int:
+    """How few hours a request has in all, how early they begin, or how late they end: as a key, by the order."""
+    width, first, last = 0, MODULUS, 0
+    for window in range(o.windows + node * o.days * o.openings, o.windows + (node + 1) * o.days * o.openings, 2):
+        if m[window + 1] >= m[window]:
+            width += m[window + 1] - m[window]
+            first = min(first, m[window])
+            last = max(last, m[window + 1])
+    if order == 13:
+        return width
+    return first if order == 14 else -last
+
+
 def line_up(m: Row, o: Layout, order: int) -> int:
     """All who are not served, in one of the orders; how many they are."""
     count = 0
@@ -230,9 +245,11 @@ def line_up(m: Row, o: Layout, order: int) -> int:
             key = -m[o.penalty + node] * 16 // max(m[o.service + node], 1)
         elif order == 11:
             key = -m[o.travel + node]
-        else:
+        elif order == 12:
             key = m[o.travel + node]
-        m[o.keys + count] = key
+        else:
+            key = hours(m, o, node, order)
+        m[o.keys + count] = key * TIES + draw(m, o, TIES)
         m[o.items + count] = node
         count += 1
     sort(m, o, count)
