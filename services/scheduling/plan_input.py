@@ -75,13 +75,15 @@ def question(
     jobs = [job_of(ask, cases[ask.request_id], dates, now) for ask in asks]
     if planned:
         jobs = [replace(j, seat=planned[j.job_id], level=Level.PLANNED) if j.job_id in planned else j for j in jobs]
+    jobs = [*standing_jobs(days, reference), *jobs]
     return Question(
-        jobs=[*standing_jobs(days, reference), *jobs],
+        jobs=jobs,
         team_days=team_days(dates, reference),
         speed=reference.speed,
         least=reference.least_minutes,
         per_job=per_job,
         seed=seed,
+        roads=reference.roads.between([reference.base, *(job.at for job in jobs)]),
     )
 
 

@@ -29,7 +29,7 @@ from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Planner
 from services.scheduling.planner.priority import due_day, order, waiting_since
 from services.scheduling.planner.worker import Solver
-from services.scheduling.reference import Reference, read_reference
+from services.scheduling.reference import Reference, Sources, read_reference
 from services.scheduling.rolling import Announce, Rolling, can_wait
 from services.scheduling.seating import Seating, known, take, with_more
 from services.scheduling.store import read_days, waiting
@@ -118,7 +118,7 @@ class Round:
 
     cases: Collection
     days: Collection
-    reference: Collection
+    reference: Sources
     clock: Clock
     written: Signal
     booker: Booker

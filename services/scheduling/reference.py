@@ -1,7 +1,7 @@
 """What the office decides and may change: teams, points, hours; and the minutes per service. Data files with their models."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
 from functools import cache
@@ -16,7 +16,8 @@ from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling import calendar
 from services.scheduling.calendar import Calendar, Opening
-from services.scheduling.travel import Coordinates, by_air, slowest
+from services.scheduling.roads import Roads, driving
+from services.scheduling.travel import Coordinates, slowest
 
 REFERENCE = "reference"
 ENOUGH = 9999
@@ -209,12 +210,13 @@ class ServiceMinutes(Table):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The tables as they stand now."""
+    """The tables as they stand now; and what was measured on the roads."""
 
     teams: Teams
     points: Points
     calendar: Calendar
     speed: float
+    roads: Roads = field(default_factory=Roads)
 
     @property
     def base(self) -> Coordinates:
@@ -241,7 +243,7 @@ class Reference:
 
     def travel(self, team: Team, a: Coordinates, b: Coordinates) -> int:
         """Minutes that a team needs from a point to the next visit."""
-        return by_air(self.speed, least=team.travel_minutes)(a, b)
+        return driving(self.speed, least=team.travel_minutes, roads=self.roads)(a, b)
 
     def longest_visit(self, team: Team, at: Coordinates, first: date, last: date) -> int:
         """Minutes that a team can be at a place without a break on whatever date between two, after the way there."""
@@ -283,18 +285,26 @@ async def seed(collection: Collection) -> None:
             await collection.insert(document)
 
 
-async def read_reference(collection: Collection) -> Reference:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a reference comes from: the collection of the tables, and the minutes that were read when the service started."""
+
+    tables: Collection
+    roads: Roads = field(default_factory=Roads)
+
+
+async def read_reference(sources: Sources) -> Reference:
     """The tables as they stand; the committed ones where they are not stored yet."""
-    return as_reference({**defaults(), **await collection.get_many(list(TABLES))})
+    return as_reference({**defaults(), **await sources.tables.get_many(list(TABLES))}, sources.roads)
 
 
-def as_reference(documents: Mapping[str, Document]) -> Reference:
+def as_reference(documents: Mapping[str, Document], roads: Roads | None = None) -> Reference:
     """The tables in these documents."""
     teams, points, hours = (_table(name, documents[name]["value"]) for name in ("teams", "points", "calendar"))
     known = cast(Hours, hours).calendar()
     # one speed for all dates, as the planner has one matrix for them: the slowest, so that it is too tight on none
     speed = min(slowest(opening.open, opening.close) for opening in known.openings)
-    return Reference(cast(Teams, teams), cast(Points, points), known, speed)
+    return Reference(cast(Teams, teams), cast(Points, points), known, speed, roads or Roads())
 
 
 _validated: dict[str, tuple[Any, Table]] = {}

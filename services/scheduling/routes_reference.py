@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pelangi.chassis.commands import Answer, Command, execute, recall
-from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
 from pelangi.chassis.web import documented, etag, idempotency_key, if_match, read_body, validate
 from pelangi.contracts.request import Date
@@ -17,14 +16,14 @@ from services.scheduling.reference import TABLES, Table, defaults, read_referenc
 from services.scheduling.work import Work
 
 
-def add_tables(router: APIRouter, runtime: Runtime) -> None:
+def add_tables(router: APIRouter, work: Work) -> None:
     """GET and PUT of each table."""
     for name, model in TABLES.items():
-        _add_table(router, runtime, name, model)
+        _add_table(router, work, name, model)
 
 
-def _add_table(router: APIRouter, runtime: Runtime, name: str, model: type[Table]) -> None:
-    collection = Work.of(runtime).reference
+def _add_table(router: APIRouter, work: Work, name: str, model: type[Table]) -> None:
+    runtime, collection = work.runtime, work.reference.tables
 
     async def read() -> Document:
         return await collection.get(name) or defaults()[name]
@@ -54,9 +53,9 @@ def _add_table(router: APIRouter, runtime: Runtime, name: str, model: type[Table
         return answer.response()
 
 
-def add_plans(router: APIRouter, runtime: Runtime) -> None:
+def add_plans(router: APIRouter, work: Work) -> None:
     """GET the plan of a date."""
-    work = Work.of(runtime)
+    runtime = work.runtime
 
     @router.get("/v1/plans/{on}")
     async def get_plan(on: Date) -> Response:

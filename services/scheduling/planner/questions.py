@@ -1,7 +1,7 @@
 """What the planner is asked as a whole, and what it answers. Pure: the same question has the same answer in any process."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from services.scheduling.planner.engine import interpreted
 from services.scheduling.planner.explain import Explainer, Reason
@@ -9,12 +9,16 @@ from services.scheduling.planner.jobs import Job, Level, Plan, TeamDay
 from services.scheduling.planner.solving import Proposal, Proposals, make_plan
 from services.scheduling.planner.table import drivable, routes_of, tabulate
 from services.scheduling.planner.validator import Violation, validate
-from services.scheduling.travel import Travel, by_air
+from services.scheduling.roads import Roads, driving
+from services.scheduling.travel import Travel
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be planned. speed, least: of the travel, see `travel.by_air`. seed: of the engine. per_job: its effort."""
+    """What is to be planned. speed, least: of the travel, see `roads.driving`. seed: of the engine. per_job: its effort.
+
+    roads: what is measured between the places of the jobs; it goes along, so that the answer depends on nothing else.
+    """
 
     jobs: Sequence[Job]
     team_days: Sequence[TeamDay]
@@ -22,10 +26,11 @@ class Question:
     least: int
     seed: int = 1
     per_job: int = 50
+    roads: Roads = field(default_factory=Roads)
 
     @property
     def travel(self) -> Travel:
-        return by_air(self.speed, least=self.least)
+        return driving(self.speed, least=self.least, roads=self.roads)
 
 
 @dataclass(frozen=True, slots=True)
