@@ -1,6 +1,8 @@
 """Scheduling: gives every open request a visit, follows the teams, and says what came of it. The composition root."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 from pydantic import SecretStr
@@ -16,7 +18,8 @@ from services.scheduling.case import Case
 from services.scheduling.handlers import HANDLERS
 from services.scheduling.planner.worker import Solver, Worker
 from services.scheduling.planning import PlanBy
-from services.scheduling.reference import REFERENCE, read_reference, seed
+from services.scheduling.reference import REFERENCE, Sources, read_reference, seed
+from services.scheduling.roads import Roads, read_roads
 from services.scheduling.rolling import Announce
 from services.scheduling.routes import routes
 from services.scheduling.store import INDEXES
@@ -27,6 +30,7 @@ class Settings(ServiceSettings):
     """planning_keys: opens the requests' snapshots. visit_keys: closes the visits' snapshots. announce: when people are told.
 
     plan_by: PRIORITY, or FIRST_COME for who wants to see what a list kept in the order of arrival would do.
+    travel_matrix: a CSV file of minutes measured on the roads, see `roads.read_roads`; none means by distance everywhere.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
@@ -37,11 +41,12 @@ class Settings(ServiceSettings):
     visit_keys: SecretStr = SecretStr(development_key("visits"))
     announce: Announce = Announce.AT_ONCE
     plan_by: PlanBy = PlanBy.PRIORITY
+    travel_matrix: Path | None = None
 
 
-def timers(runtime: Runtime, solver: Solver, settings: Settings) -> Sequence[Timer]:
+def timers(runtime: Runtime, solver: Solver, settings: Settings, roads: Roads) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
-    work = Work.of(runtime, solver, settings.announce, settings.plan_by)
+    work = Work.of(runtime, solver, settings.announce, settings.plan_by, roads)
     return (
         Timer("planner", 1.0, work.planner),
         Timer("finish", 1.0, work.finish, woken=False),
@@ -54,12 +59,13 @@ async def start(runtime: Runtime) -> None:
     """The tables from the data files, unless the office has changed them; and the holidays, whose first look takes a second."""
     tables = runtime.store.collection(REFERENCE)
     await seed(tables)
-    next((await read_reference(tables)).calendar.upcoming(runtime.clock.now()))
+    next((await read_reference(Sources(tables))).calendar.upcoming(runtime.clock.now()))
 
 
 def make(solver: Solver | None = None) -> Service:
-    """The service, from the environment. solver: of the planner; none given means a process of its own."""
+    """The service, from the environment. solver: of the planner; none given means a process of its own. Raises BadMatrix."""
     settings = Settings()
+    roads = read_roads(settings.travel_matrix) if settings.travel_matrix else Roads()
     visit_keys, planner = key_ring(settings.visit_keys), solver or Worker()
 
     async def begin(runtime: Runtime) -> None:
@@ -69,10 +75,10 @@ def make(solver: Solver | None = None) -> Service:
     return Service(
         settings=settings,
         handlers=HANDLERS,
-        routes=routes,
+        routes=partial(routes, roads=roads),
         openers={REQUEST_DETAILS: planning_opener(key_ring(settings.planning_keys))},
         snapshots={VISIT_DETAILS: lambda case: render_visits(cast(Case, case), visit_keys)},
-        timers=lambda runtime: timers(runtime, planner, settings),
+        timers=lambda runtime: timers(runtime, planner, settings, roads),
         start=begin,
         indexes=INDEXES,
     )

@@ -79,7 +79,7 @@ def _fitting(case: Case, visit: CaseVisit, room: int, on: date, reference: Refer
     more = [i for i in usable(candidates, visit["date"]) if i["item_id"] not in mine]
     everything = own + more
     needed = minutes_for(everything, details)
-    most = most_minutes(visit["visit_kind"], reference.where(details["place"]), reference)
+    most = most_minutes(visit["visit_kind"], reference.where(details["place"]), reference, date.fromisoformat(visit["date"]))
     waits_for_a_birthday = bool(own) and all(i.get("not_before", "") > on.isoformat() for i in own)
     if not own or (now and waits_for_a_birthday):
         return everything, needed, False

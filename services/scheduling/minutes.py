@@ -1,6 +1,7 @@
 """How long the team is with people, and how much of a long list fits into one visit. Pure."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from pelangi.contracts.codes import VisitKind
@@ -17,9 +18,15 @@ def minutes_for(items: Iterable[Item], details: dict[str, Any]) -> int:
     return sum(minutes[i["service_kind"]] * (table.slow_factor if i["person_ref"] in slow else 1) for i in items)
 
 
-def most_minutes(kind: str, at: Coordinates, reference: Reference) -> int:
-    """The longest visit of this kind that a team can make there in a day without a break."""
-    return max((reference.longest_visit(team, at) for team in reference.serving(VisitKind(kind))), default=0)
+SOON = timedelta(weeks=4)
+"""A list is cut before its date is known: to what fits on each date of so long. Else, just before Ramadan, the people of a long
+one would wait until it is over; and if the shortest hours in the table counted, they would be visited twice all year round."""
+
+
+def most_minutes(kind: str, at: Coordinates, reference: Reference, on: date, within: timedelta = timedelta()) -> int:
+    """The longest visit of this kind that a team can make there without a break, on a date and on each one so long after."""
+    teams = reference.serving(VisitKind(kind))
+    return max((reference.longest_visit(team, at, on, on + within) for team in teams), default=0)
 
 
 def first_that_fit(items: Sequence[Item], details: dict[str, Any], most: int) -> list[Item]:

@@ -118,11 +118,11 @@ def broken_promises(day: Day | None) -> list[dict[str, Any]]:
 
 def _taken_over(day: Day, visit_id: str, known: Known, reason: str, reference: Reference) -> Day | None:
     visit = day["visits"][visit_id]
-    ask, length = _ask(day, visit_id, known, reference), visit["end"] - visit["start"]
+    ask = _ask(day, visit_id, known, reference)
     for (first, last), team in _choices(visit, known, reference):
         slot = slot_in(ask, date.fromisoformat(day["_id"]), team, reference, (first, last))
         full = visit["visit_kind"] == VisitKind.HOME and home_visits(day, team.team_id) >= team.home_visits_per_day
-        if slot["minutes"] < ask.minutes or slot["block"] < length or full or not equipped(day, slot, team):
+        if full or not equipped(day, slot, team):
             continue
         if window := gap(day, slot, team, reference):
             after: DayVisit = {**visit, "team_id": team.team_id, "start": window[0], "end": window[1], "reason": reason}

@@ -9,7 +9,7 @@ from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Case
 from services.scheduling.days import ALL_DAY, VACATED, Day, DayVisit, blanks_in, out_since, where
-from services.scheduling.minutes import most_minutes
+from services.scheduling.minutes import SOON, most_minutes
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay
 from services.scheduling.planner.priority import cannot_wait, urgency_of, waiting_since, weight
@@ -44,7 +44,7 @@ def one_of_each_place(asks: Iterable[Ask], horizon: Horizon, reference: Referenc
             continue
         if known := [first[key] for key in mine if key in first]:
             if ask.visit_kind not in PUBLIC_PLACE_KINDS:  # at a point the team stays for so long in any case
-                chosen[known[0]] = _with_room_for(chosen[known[0]], ask, reference)
+                chosen[known[0]] = _with_room_for(chosen[known[0]], ask, reference, ask.earliest or horizon.dates[0])
         else:
             first |= dict.fromkeys(mine, len(chosen))
             chosen.append(ask)
@@ -75,13 +75,15 @@ def question(
     jobs = [job_of(ask, cases[ask.request_id], dates, now) for ask in asks]
     if planned:
         jobs = [replace(j, seat=planned[j.job_id], level=Level.PLANNED) if j.job_id in planned else j for j in jobs]
+    jobs = [*standing_jobs(days, reference), *jobs]
     return Question(
-        jobs=[*standing_jobs(days, reference), *jobs],
+        jobs=jobs,
         team_days=team_days(dates, reference, horizon.days),
         speed=reference.speed,
         least=reference.least_minutes,
         per_job=per_job,
         seed=seed,
+        roads=reference.roads.between([reference.base, *(job.at for job in jobs)]),
     )
 
 
@@ -139,9 +141,9 @@ def _until(hours: tuple[tuple[int, int], ...], last: int) -> tuple[tuple[int, in
     return tuple((start, min(end, last)) for start, end in hours if start < last)
 
 
-def _with_room_for(ask: Ask, other: Ask, reference: Reference) -> Ask:
+def _with_room_for(ask: Ask, other: Ask, reference: Reference, on: date) -> Ask:
     block = max(ask.block, ask.minutes) + other.minutes
-    return replace(ask, block=min(block, most_minutes(ask.visit_kind, ask.at, reference)))
+    return replace(ask, block=min(block, most_minutes(ask.visit_kind, ask.at, reference, on, SOON)))
 
 
 def _places(visit: DayVisit) -> set[tuple[str, str, str]]:

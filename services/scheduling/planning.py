@@ -22,14 +22,14 @@ from services.scheduling.corrections import Act, Verdict, availability_of, judge
 from services.scheduling.days import DayVisit, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.metrics import CAPACITY_SHORT, CAPPED, NO_DAY, WAITING
-from services.scheduling.minutes import minutes_for, most_minutes, share_of
+from services.scheduling.minutes import SOON, minutes_for, most_minutes, share_of
 from services.scheduling.outlook import Outlook
 from services.scheduling.planner.explain import FIRST_FREE, JOINED, Reason
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Planner
 from services.scheduling.planner.priority import due_day, order, waiting_since
 from services.scheduling.planner.worker import Solver
-from services.scheduling.reference import Reference, read_reference
+from services.scheduling.reference import Reference, Sources, read_reference
 from services.scheduling.rolling import Announce, Rolling, can_wait
 from services.scheduling.seating import Seating, known, take, with_more
 from services.scheduling.store import read_days, waiting
@@ -40,7 +40,8 @@ BATCH = 100
 RETRY_S = 60.0
 """A request that no day had room for is looked at again after so long."""
 LOOK_AHEAD = timedelta(weeks=HORIZON // 5)
-"""For whom a visit is of use only later than this: not yet. The horizon, counted in working days, never ends before."""
+"""For whom a visit is of use only later than this: not yet. The horizon, counted in working days, does not end before: there are
+more holidays in a year than weekends that are worked."""
 
 
 def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], str] = random_id) -> Ask:
@@ -56,7 +57,8 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     useful = min((i.get("not_before", AT_ONCE) for i in all_items), default=AT_ONCE)
     earliest = max(on.isoformat(), useful, (visit.get("not_earlier") if visit else None) or AT_ONCE)
     at = reference.where({"village_code": place["village_code"]} if kind in PUBLIC_PLACE_KINDS else place)
-    items = share_of(with_blanks(usable(all_items, earliest), kind, reference), details, most_minutes(kind, at, reference))
+    most = most_minutes(kind, at, reference, date.fromisoformat(earliest), SOON)
+    items = share_of(with_blanks(usable(all_items, earliest), kind, reference), details, most)
     deadline, needed = details.get("deadline"), needed_for(items, details)
     keys = tuple(place_keys(place))
     return Ask(
@@ -126,7 +128,7 @@ class Round:
 
     cases: Collection
     days: Collection
-    reference: Collection
+    reference: Sources
     clock: Clock
     written: Signal
     booker: Booker

@@ -1,20 +1,23 @@
 """What the office decides and may change: teams, points, hours; and the minutes per service. Data files with their models."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, cast
+from itertools import pairwise
+from typing import Annotated, Any, Self, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
-from services.scheduling.calendar import Calendar
-from services.scheduling.travel import Coordinates, by_air, slowest
+from services.scheduling import calendar
+from services.scheduling.calendar import Calendar, Opening
+from services.scheduling.roads import Roads, driving
+from services.scheduling.travel import Coordinates, slowest
 
 REFERENCE = "reference"
 ENOUGH = 9999
@@ -124,24 +127,62 @@ class Break(Table):
     end: time
 
 
-class Hours(Table):
-    """The team's hours and the city's own closing days; holidays are known to the chassis."""
+class Times(Table):
+    """When the teams are out on a working day."""
 
     open: time
     close: time
-    breaks: list[Break]
-    closed_days: Annotated[list[date], Field(max_length=1000)]
+    breaks: Annotated[list[Break], Field(max_length=100)]
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Hours":
+    def _ordered(self) -> Self:
         if self.open >= self.close or any(b.start >= b.end for b in self.breaks):
             raise ValueError("ends before it starts")
         return self
 
+    def opening(self) -> Opening:
+        """These hours in minutes of the day."""
+        breaks = tuple((b.weekday, _minute(b.start), _minute(b.end)) for b in self.breaks)
+        return Opening(_minute(self.open), _minute(self.close), breaks)
+
+
+class Period(Times):
+    """Dates on which these hours and breaks take the place of the ordinary ones: Ramadan (Perpres 21/2023 art. 4)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.first > self.last:
+            raise ValueError("ends before it starts")
+        return self
+
+
+class Hours(Times):
+    """The teams' hours; and what is otherwise than in the joint decree of the ministers (SKB 3 Menteri) that the chassis knows.
+
+    closed_days: days off beside it. working_days: worked although it says holiday, cuti bersama or weekend. decree: by which.
+    """
+
+    closed_days: Annotated[list[date], Field(max_length=1000)]
+    working_days: Annotated[list[date], Field(max_length=1000)] = []
+    periods: Annotated[list[Period], Field(max_length=50)] = []
+    decree: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _without_contradiction(self) -> Self:
+        if any(one.last >= following.first for one, following in pairwise(self.periods)):
+            raise ValueError("periods overlap or are not in order")
+        if set(self.closed_days) & set(self.working_days):
+            raise ValueError("a date is closed and worked")
+        return self
+
     def calendar(self) -> Calendar:
         """The calendar of these hours."""
-        breaks = tuple((b.weekday, _minute(b.start), _minute(b.end)) for b in self.breaks)
-        return Calendar(_minute(self.open), _minute(self.close), breaks, frozenset(self.closed_days))
+        periods = tuple(calendar.Period(p.first, p.last, p.opening()) for p in self.periods)
+        return Calendar(self.opening(), periods, frozenset(self.closed_days), frozenset(self.working_days))
 
 
 class ServiceMinutes(Table):
@@ -169,12 +210,13 @@ class ServiceMinutes(Table):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The tables as they stand now."""
+    """The tables as they stand now; and what was measured on the roads."""
 
     teams: Teams
     points: Points
     calendar: Calendar
     speed: float
+    roads: Roads = field(default_factory=Roads)
 
     @property
     def base(self) -> Coordinates:
@@ -201,11 +243,11 @@ class Reference:
 
     def travel(self, team: Team, a: Coordinates, b: Coordinates) -> int:
         """Minutes that a team needs from a point to the next visit."""
-        return by_air(self.speed, least=team.travel_minutes)(a, b)
+        return driving(self.speed, least=team.travel_minutes, roads=self.roads)(a, b)
 
-    def longest_visit(self, team: Team, at: Coordinates) -> int:
-        """Minutes that a team can be at a place in a day without a break, after the way there."""
-        return self.calendar.longest - self.travel(team, self.base, at)
+    def longest_visit(self, team: Team, at: Coordinates, first: date, last: date) -> int:
+        """Minutes that a team can be at a place without a break on whatever date between two, after the way there."""
+        return self.calendar.longest(first, last) - self.travel(team, self.base, at)
 
     def serving(self, kind: VisitKind) -> list[Team]:
         """The teams that make visits of this kind, in the order of the table."""
@@ -243,16 +285,26 @@ async def seed(collection: Collection) -> None:
             await collection.insert(document)
 
 
-async def read_reference(collection: Collection) -> Reference:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a reference comes from: the collection of the tables, and the minutes that were read when the service started."""
+
+    tables: Collection
+    roads: Roads = field(default_factory=Roads)
+
+
+async def read_reference(sources: Sources) -> Reference:
     """The tables as they stand; the committed ones where they are not stored yet."""
-    return as_reference({**defaults(), **await collection.get_many(list(TABLES))})
+    return as_reference({**defaults(), **await sources.tables.get_many(list(TABLES))}, sources.roads)
 
 
-def as_reference(documents: Mapping[str, Document]) -> Reference:
+def as_reference(documents: Mapping[str, Document], roads: Roads | None = None) -> Reference:
     """The tables in these documents."""
     teams, points, hours = (_table(name, documents[name]["value"]) for name in ("teams", "points", "calendar"))
-    calendar = cast(Hours, hours).calendar()
-    return Reference(cast(Teams, teams), cast(Points, points), calendar, slowest(calendar.open, calendar.close))
+    known = cast(Hours, hours).calendar()
+    # one speed for all dates, as the planner has one matrix for them: the slowest, so that it is too tight on none
+    speed = min(slowest(opening.open, opening.close) for opening in known.openings)
+    return Reference(cast(Teams, teams), cast(Points, points), known, speed, roads or Roads())
 
 
 _validated: dict[str, tuple[Any, Table]] = {}

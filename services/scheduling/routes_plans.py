@@ -26,9 +26,9 @@ from services.scheduling.seating import take
 from services.scheduling.work import Work
 
 
-def add_plans(router: APIRouter, runtime: Runtime) -> None:
+def add_plans(router: APIRouter, work: Work) -> None:
     """GET the plan of a date and its holes; POST an outage, and its end."""
-    work, clock = Work.of(runtime), runtime.clock
+    runtime, clock = work.runtime, work.runtime.clock
 
     @router.get("/v1/plans/{on}")
     async def get_plan(on: Date) -> Response:

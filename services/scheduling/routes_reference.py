@@ -6,21 +6,20 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pelangi.chassis.commands import Answer, Command, execute, recall
-from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
 from pelangi.chassis.web import documented, etag, idempotency_key, if_match, read_body, validate
 from services.scheduling.reference import TABLES, Table, defaults
 from services.scheduling.work import Work
 
 
-def add_tables(router: APIRouter, runtime: Runtime) -> None:
+def add_tables(router: APIRouter, work: Work) -> None:
     """GET and PUT of each table."""
     for name, model in TABLES.items():
-        _add_table(router, runtime, name, model)
+        _add_table(router, work, name, model)
 
 
-def _add_table(router: APIRouter, runtime: Runtime, name: str, model: type[Table]) -> None:
-    collection = Work.of(runtime).reference
+def _add_table(router: APIRouter, work: Work, name: str, model: type[Table]) -> None:
+    runtime, collection = work.runtime, work.reference.tables
 
     async def read() -> Document:
         return await collection.get(name) or defaults()[name]

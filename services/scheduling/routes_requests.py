@@ -24,9 +24,9 @@ from services.scheduling.seating import known
 from services.scheduling.work import Work
 
 
-def add_requests(router: APIRouter, runtime: Runtime) -> None:
+def add_requests(router: APIRouter, work: Work) -> None:
     """GET a request, GET its possible windows, POST another visit."""
-    work, clock = Work.of(runtime), runtime.clock
+    runtime, clock = work.runtime, work.runtime.clock
 
     @router.get("/v1/requests/{request_id}")
     async def get_request(request_id: UUID) -> Response:

@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from pelangi.chassis.commands import Command, recall
-from pelangi.chassis.service import Runtime
 from pelangi.chassis.store import Document
 from pelangi.chassis.web import documented, idempotency_key, not_found, read_body, validate
 from services.scheduling import lifecycle, views
@@ -27,10 +26,9 @@ Prepare = Callable[[B, Day, str], Awaitable[Callable[[Day], Day]]]
 """From the body, the visit's day as it stands and the visit's id: the transition of the day."""
 
 
-def add_visits(router: APIRouter, runtime: Runtime) -> None:
+def add_visits(router: APIRouter, work: Work) -> None:
     """GET and the five calls."""
-    work = Work.of(runtime)
-    clock = runtime.clock
+    runtime, clock = work.runtime, work.runtime.clock
 
     @router.get("/v1/visits/{visit_id}")
     async def get_visit(visit_id: UUID) -> Response:

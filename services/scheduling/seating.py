@@ -78,10 +78,10 @@ def with_more(slot: Slot, ask: Ask, case: Case, horizon: Horizon, reference: Ref
     details = case["details"]
     more = [i for i in usable(items_ahead(case), slot["day"]) if i not in ask.items]
     items = [*ask.items, *more]
-    minutes = minutes_for(items, details)
-    if not any("not_before" in i for i in more) or minutes > most_minutes(ask.visit_kind, ask.at, reference):
+    minutes, on = minutes_for(items, details), date.fromisoformat(slot["day"])
+    if not any("not_before" in i for i in more) or minutes > most_minutes(ask.visit_kind, ask.at, reference, on):
         return slot
-    all_in_one = replace(ask, items=items, minutes=minutes, earliest=date.fromisoformat(slot["day"]))
+    all_in_one = replace(ask, items=items, minutes=minutes, earliest=on)
     together = planner.choose(all_in_one, horizon, reference)
     return together if together and together["day"] == slot["day"] else slot
 

@@ -21,7 +21,7 @@ from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, 
 from services.scheduling.days import MOVED, Day, DayVisit
 from services.scheduling.fold import fold
 from services.scheduling.metrics import ENDED, SPREAD_FAILURES
-from services.scheduling.reference import read_reference
+from services.scheduling.reference import Sources, read_reference
 from services.scheduling.store import unspread_days
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Spreader:
 
     cases: Collection
     days: Collection
-    reference: Collection
+    reference: Sources
     clock: Clock
     booker: Booker
 

@@ -1,4 +1,4 @@
-"""How long a team drives: behind one function, so that a matrix measured on the roads can take its place."""
+"""How long a team drives, by the distance; what was measured on the roads takes its place in `roads.driving`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -39,8 +39,3 @@ def by_air(speed: float, *, least: int = LEAST) -> Travel:
         return max(least, math.ceil(kilometres(a, b) * DETOUR / speed * 60 - 1e-9))
 
     return minutes
-
-
-def by_matrix(matrix: Mapping[tuple[Coordinates, Coordinates], int], otherwise: Travel) -> Travel:
-    """Travel from measured minutes between points, and from `otherwise` for pairs that were not measured."""
-    return lambda a, b: matrix.get((a, b), otherwise(a, b)) if a != b else 0

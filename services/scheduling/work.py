@@ -10,7 +10,8 @@ from services.scheduling.day_calls import DayCalls
 from services.scheduling.metrics import IN_REVIEW
 from services.scheduling.planner.worker import Inline, Solver
 from services.scheduling.planning import PlanBy, Round
-from services.scheduling.reference import REFERENCE, read_reference
+from services.scheduling.reference import REFERENCE, Sources, read_reference
+from services.scheduling.roads import Roads
 from services.scheduling.rolling import PLANS, Announce
 from services.scheduling.spreading import Spreader
 from services.scheduling.store import DAYS, count_reviews
@@ -23,7 +24,7 @@ class Work:
 
     runtime: Runtime
     days: Collection
-    reference: Collection
+    reference: Sources
     plans: Collection
     booker: Booker
     spreader: Spreader
@@ -38,9 +39,10 @@ class Work:
         solver: Solver | None = None,
         announce: Announce = Announce.AT_ONCE,
         plan_by: PlanBy = PlanBy.PRIORITY,
+        roads: Roads | None = None,
     ) -> "Work":
-        """solver: of the planner; none given means in this process."""
-        days, reference = runtime.store.collection(DAYS), runtime.store.collection(REFERENCE)
+        """solver: of the planner; none given means in this process. roads: what was measured; none given means nothing."""
+        days, reference = runtime.store.collection(DAYS), Sources(runtime.store.collection(REFERENCE), roads or Roads())
         cases, clock, plans = runtime.cases, runtime.clock, runtime.store.collection(PLANS)
         booker = Booker(cases, days, clock)
         spreader = Spreader(cases, days, reference, clock, booker)

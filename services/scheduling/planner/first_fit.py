@@ -61,8 +61,12 @@ def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
 
 
 def slot_in(ask: Ask, on: date, team: Team, reference: Reference, hours: tuple[int, int]) -> Slot:
-    """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without."""
-    most = reference.longest_visit(team, ask.at)
+    """The slot of an ask in a team's day. What needs more than a day gets a whole one, so that nobody is left without.
+
+    A visit that is moved with its members keeps its length: they could not follow it to a day of Ramadan too short for them.
+    """
+    moved_whole = ask.move and not ask.request_id
+    most = max(ask.minutes, ask.block) if moved_whole else reference.longest_visit(team, ask.at, on, on)
     return {
         "placement_id": ask.placement_id,
         "request_id": ask.request_id,

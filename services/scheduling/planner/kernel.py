@@ -199,7 +199,10 @@ def ruin(m: Row, o: Layout) -> int:
                 continue
             m[o.node_mark + m[route + place]] = 1
             m[o.total] -= remove(m, o, slot, place)
-        refresh(m, o, slot)
+        # measured on the roads, the way straight on may be longer than by those who are out now
+        while not refresh(m, o, slot) and m[o.size + slot] > 0:
+            m[o.node_mark + m[route + m[o.size + slot]]] = 1
+            m[o.total] -= remove(m, o, slot, m[o.size + slot])
     return count
 
 

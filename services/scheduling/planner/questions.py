@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 
 from services.scheduling.planner.engine import interpreted
@@ -11,12 +11,16 @@ from services.scheduling.planner.jobs import Job, Level, Plan, TeamDay
 from services.scheduling.planner.solving import Proposal, Proposals, make_plan
 from services.scheduling.planner.table import drivable, routes_of, tabulate
 from services.scheduling.planner.validator import Violation, validate
-from services.scheduling.travel import Travel, by_air
+from services.scheduling.roads import Roads, driving
+from services.scheduling.travel import Travel
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be planned. speed, least: of the travel, see `travel.by_air`. seed: of the engine. per_job: its effort."""
+    """What is to be planned. speed, least: of the travel, see `roads.driving`. seed: of the engine. per_job: its effort.
+
+    roads: what is measured between the places of the jobs; it goes along, so that the answer depends on nothing else.
+    """
 
     jobs: Sequence[Job]
     team_days: Sequence[TeamDay]
@@ -24,10 +28,11 @@ class Question:
     least: int
     seed: int = 1
     per_job: int = 50
+    roads: Roads = field(default_factory=Roads)
 
     @property
     def travel(self) -> Travel:
-        return by_air(self.speed, least=self.least)
+        return driving(self.speed, least=self.least, roads=self.roads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def digest(question: Question) -> str:
     """Names the question: the same question has the same digest in any process, and the same answer."""
     jobs = sorted(question.jobs, key=lambda job: job.job_id)
     team_days = sorted(question.team_days, key=lambda team_day: (team_day.date, team_day.team_id))
-    told = asdict(replace(question, jobs=jobs, team_days=team_days))
+    told = asdict(replace(question, jobs=jobs, team_days=team_days, roads=Roads()))
+    told["roads"] = [list(question.roads.points), sorted(question.roads.minutes.items())]
     return blake2b(json.dumps(told, sort_keys=True, default=_plain).encode(), digest_size=8).hexdigest()
 
 

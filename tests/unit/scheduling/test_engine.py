@@ -1,5 +1,6 @@
 """The engine: every plan keeps the rules and costs what it says, and is the same in every process, compiled or not."""
 
+import random
 import subprocess
 import sys
 
@@ -16,6 +17,16 @@ SEEDS = range(12)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_plan_keeps_every_rule_and_costs_what_a_simulation_says(seed: int) -> None:
     given = small(seed)
+    found = solve(given, iterations=3000, seed=seed)
+    assert simulate(given, found.routes) == found.cost
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_so_does_one_where_the_way_back_is_another_and_the_way_straight_on_may_be_longer_than_round_about(seed: int) -> None:
+    rng = random.Random(seed)
+    given = small(seed, 120, teams=1)
+    travel = [rng.randint(1, 60) if at % (given.nodes + 1) else 0 for at in range(given.nodes**2)]
+    given = given._replace(travel=travel, service=[0, *[1] * 120], stock=[120] * given.slots)
     found = solve(given, iterations=3000, seed=seed)
     assert simulate(given, found.routes) == found.cost
 
