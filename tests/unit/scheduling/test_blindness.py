@@ -110,14 +110,17 @@ def _days(first: date, on: date) -> int:
 
 
 def test_m6_over_two_hundred_cities_two_groups_drawn_by_lot_wait_the_same() -> None:
+    """Five lots for each city; the interval holds 0 for nineteen of twenty planners that see nothing, so that a change of the
+    engine may fail here by chance: then look at |difference| before anything else."""
     differences: list[float] = []
     for seed in range(200):
         everybody = jobs(seed, 40)
-        rng = random.Random(-seed)
-        group = {job.job_id: rng.random() < 0.5 for job in everybody}
         waited = waits(everybody, seed, 2)
-        halves = [[days for i, days in waited.items() if group[i] is side] for side in (True, False)]
-        differences.append(statistics.mean(halves[0]) - statistics.mean(halves[1]))
+        rng = random.Random(seed)
+        for _ in range(5):
+            one = set(rng.sample(sorted(waited), 20))
+            halves = [[days for i, days in waited.items() if (i in one) is side] for side in (True, False)]
+            differences.append(statistics.mean(halves[0]) - statistics.mean(halves[1]))
     mean = statistics.mean(differences)
     half_width = 1.96 * statistics.stdev(differences) / len(differences) ** 0.5
     assert abs(mean) < 0.1
