@@ -128,7 +128,7 @@ def free(day: Day, placement_ids: Iterable[str]) -> Day:
     return day
 
 
-def amend(day: Day, slot: Slot) -> Day:
+def amend(day: Day, slot: Slot, reference: Reference) -> Day:
     """The day with other items in a booking of a visit that has not started; the same day where they do not fit."""
     visit = day.get("visits", {}).get(slot["visit_id"])
     member = visit["members"].get(slot["request_id"]) if visit else None
@@ -137,6 +137,8 @@ def amend(day: Day, slot: Slot) -> Day:
         return day
     room = visit["end"] - visit["start"] - used_minutes(day, slot["visit_id"]) + booking["minutes"]
     if visit["status"] not in NOT_STARTED or slot["minutes"] > room:
+        return day
+    if not can_also(day, slot["placement_id"], (), slot.get("blanks", ()), reference):
         return day
     members: dict[str, Member] = {**visit["members"], slot["request_id"]: {**member, "items": slot["items"]}}
     after: DayVisit = {**visit, "members": members}
@@ -204,6 +206,21 @@ def equipped(day: Day, slot: Slot, team: Team) -> bool:
     mine = [b.get("blanks", ()) for b in day.get("bookings", {}).values() if b["team_id"] == team.team_id]
     used = [sum(taken) for taken in zip_longest(*mine, slot.get("blanks", ()), fillvalue=0)]
     return all(taken <= stock for taken, stock in zip(used, team.stock, strict=False))
+
+
+def can_also(day: Day, placement_id: str, fresh: Iterable[str], blanks: Iterable[int], reference: Reference) -> bool:
+    """Whether the team of a booking has the fresh equipment, and blanks left where more are needed now than were booked.
+
+    What was booked stays booked, whatever the team has now.
+    """
+    booking = day["bookings"][placement_id]
+    more = [max(0, now - was) for now, was in zip_longest(blanks, booking.get("blanks", ()), fillvalue=0)]
+    team = reference.team(booking["team_id"])
+    if team is None or not team.kit.issuperset(fresh):
+        return not any(more) and not set(fresh)
+    mine = [b.get("blanks", ()) for b in day["bookings"].values() if b["team_id"] == team.team_id]
+    used = [sum(taken) for taken in zip_longest(*mine, more, fillvalue=0)]
+    return all(taken <= stock for taken, stock, needed in zip(used, team.stock, more, strict=False) if needed)
 
 
 def blanks_in(day: Day, visit_id: str) -> tuple[int, ...]:

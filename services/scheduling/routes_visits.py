@@ -84,7 +84,8 @@ def add_visits(router: APIRouter, runtime: Runtime) -> None:
         async def prepare(body: Rescheduling, day: Day, visit: str) -> Callable[[Day], Day]:
             reference = await read_reference(work.reference)
             lifecycle.may_move(day, visit)
-            slot = await find_slot(work.days, day, visit, on=body.date, reference=reference, now=clock.now())
+            cases = cast(dict[str, Case], await runtime.cases.get_many(list(day["visits"][visit]["members"])))
+            slot = await find_slot(work.days, day, visit, cases, on=body.date, reference=reference, now=clock.now())
             return lambda day: lifecycle.move(day, visit, slot, body.reason)
 
         return await _call(work, visit_id, request, Rescheduling, prepare)

@@ -155,6 +155,8 @@ def _member_slot(case: Case, visit: DayVisit, day: Day) -> Slot:
         "joins": True,
         "items": old["items"],
         "minutes": booking["minutes"] if booking else old["minutes"],
+        "kit": old.get("kit", []),
+        "blanks": booking.get("blanks", []) if booking else old.get("blanks", []),
         "reason": visit.get("reason"),
         "asked": mine.get("asked"),
         "not_earlier": visit["moved_to"]["day"],

@@ -10,6 +10,7 @@ from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.topics import VISIT_DETAILS
 from services.scheduling.case import Slot, held
 from services.scheduling.days import amend, is_amended
+from services.scheduling.reference import as_reference, defaults
 from tests.unit.scheduling.city import OTHER_VILLAGE, VILLAGE, City, closed, details, item_closed, item_id
 from tests.unit.scheduling.test_booking import Died, consistent, die_at
 from tests.unit.scheduling.test_taking_along import standing
@@ -295,4 +296,4 @@ async def test_items_change_in_the_day_only_before_the_team_sets_out(city: City,
     if departed:
         await city.call("depart")
     fewer: Slot = {**slot, "items": slot["items"][:1], "minutes": 10}
-    assert is_amended(amend(city.days()["2026-11-25"], fewer), fewer) is not departed
+    assert is_amended(amend(city.days()["2026-11-25"], fewer, as_reference(defaults())), fewer) is not departed
