@@ -13,10 +13,11 @@ from typing import Any
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.agenda import items_ahead, place_keys, terms_of, usable
 from services.scheduling.case import NOT_STARTED, Case, CaseVisit, Item, Slot, held, open_visit, stands_elsewhere
-from services.scheduling.days import Day, can_also, used_minutes
+from services.scheduling.days import Day, can_also, in_time, used_minutes, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.minutes import first_that_fit, minutes_for, most_minutes
 from services.scheduling.reference import Reference
+from services.scheduling.travel import Coordinates
 
 
 class Act(Enum):
@@ -29,12 +30,13 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the visit. shared: others are in it, so that moving means leaving it."""
+    """What becomes of the visit. shared: others are in it, so that moving means leaving it. at: where it is, as known now."""
 
     act: Act
     items: Sequence[Item]
     minutes: int
     shared: bool
+    at: Coordinates
 
 
 def judge(case: Case, day: Day, on: date, reference: Reference) -> Verdict | None:
@@ -53,13 +55,16 @@ def judge(case: Case, day: Day, on: date, reference: Reference) -> Verdict | Non
         in_day["end"] - in_day["start"] - used_minutes(day, visit["visit_id"]) + day["bookings"][slot["placement_id"]]["minutes"]
     )
     has = partial(_has, day, slot, case["details"], reference)
-    items, minutes, fits = _fitting(case, visit, room, has, on, reference)
+    items, minutes, fits = _fitting(case, visit, room, has, on=on, reference=reference)
     parted = (
         shared and bool(in_day.get("place_keys")) and not set(in_day["place_keys"]) & set(place_keys(case["details"]["place"]))
     )
-    if stands_elsewhere(case, visit) or parted or not fits:
-        return Verdict(Act.MOVE, items, minutes, shared)
-    return Verdict(Act.PREFER if _hours_contradict(case, visit) else Act.STAY, items, minutes, shared)
+    at = where(in_day, reference)
+    if not shared and visit["visit_kind"] not in PUBLIC_PLACE_KINDS:
+        at = reference.where(case["details"]["place"])
+    if stands_elsewhere(case, visit) or parted or not fits or not in_time(day, visit["visit_id"], at, reference):
+        return Verdict(Act.MOVE, items, minutes, shared, at)
+    return Verdict(Act.PREFER if _hours_contradict(case, visit) else Act.STAY, items, minutes, shared, at)
 
 
 def suits(details: dict[str, Any], day: str, start: int, end: int) -> bool:
@@ -81,7 +86,7 @@ def _has(day: Day, slot: Slot, details: dict[str, Any], reference: Reference, it
 
 
 def _fitting(
-    case: Case, visit: CaseVisit, room: int, has: Callable[[Sequence[Item]], bool], on: date, reference: Reference
+    case: Case, visit: CaseVisit, room: int, has: Callable[[Sequence[Item]], bool], *, on: date, reference: Reference
 ) -> tuple[list[Item], int, bool]:
     """The items that the visit is for from now on, their minutes, and whether it is right for them. has: see `_has`."""
     details = case["details"]

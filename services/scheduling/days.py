@@ -138,11 +138,16 @@ def amend(day: Day, slot: Slot, reference: Reference) -> Day:
     room = visit["end"] - visit["start"] - used_minutes(day, slot["visit_id"]) + booking["minutes"]
     if visit["status"] not in NOT_STARTED or slot["minutes"] > room:
         return day
+    alone = len(visit["members"]) == 1
     if not can_also(day, slot["placement_id"], (), slot.get("blanks", ()), reference):
+        return day
+    if alone and not in_time(day, slot["visit_id"], slot["at"], reference):
         return day
     members: dict[str, Member] = {**visit["members"], slot["request_id"]: {**member, "items": slot["items"]}}
     after: DayVisit = {**visit, "members": members}
-    if len(members) == 1 and "place_keys" in slot:
+    if alone:
+        after["at"] = slot["at"]
+    if alone and "place_keys" in slot:
         after["place_keys"] = slot["place_keys"]
     booking = {**booking, "minutes": slot["minutes"], "blanks": slot.get("blanks", [])}
     bookings = {**day["bookings"], slot["placement_id"]: booking}
@@ -150,10 +155,13 @@ def amend(day: Day, slot: Slot, reference: Reference) -> Day:
 
 
 def is_amended(day: Day, slot: Slot) -> bool:
-    """Whether the day has these items in the booking."""
+    """Whether the day has these items in the booking, at that place."""
     visit = day.get("visits", {}).get(slot["visit_id"])
     member = visit["members"].get(slot["request_id"]) if visit else None
-    return member is not None and member["placement_id"] == slot["placement_id"] and member["items"] == slot["items"]
+    if visit is None or member is None or member["placement_id"] != slot["placement_id"]:
+        return False
+    there = len(visit["members"]) > 1 or tuple(visit.get("at", slot["at"])) == tuple(slot["at"])
+    return there and member["items"] == slot["items"]
 
 
 def booked(day: Day, slot: Slot) -> Slot | None:
@@ -255,6 +263,23 @@ def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, in
             if after.at is None or calendar.work(on, end, after.taken) >= reference.travel(team, at, after.at):
                 return start, end
     return None
+
+
+def in_time(day: Day, visit_id: str, at: Coordinates, reference: Reference) -> bool:
+    """Whether a visit can stay at its hour if it is there: where it was thought to be, or near enough for its team."""
+    visit, on = day["visits"][visit_id], date.fromisoformat(day["_id"])
+    team, calendar, there = reference.team(visit["team_id"]), reference.calendar, cast(Coordinates, tuple(at))
+    if there == where(visit, reference):
+        return True
+    if team is None:
+        return False
+    stops = _stops(cast(Day, {**day, "visits": {i: v for i, v in day["visits"].items() if i != visit_id}}), team, reference)
+    before = [s for s in stops if s.free <= visit["start"]][-1]
+    after = next(s for s in stops if s.taken >= visit["end"])
+    arrives = calendar.work(on, before.free, visit["start"]) >= reference.travel(team, before.at, there)
+    return arrives and (
+        after.at is None or calendar.work(on, visit["end"], after.taken) >= reference.travel(team, there, after.at)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,6 +279,7 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
     needed = needed_for(verdict.items, details)
     now: Slot = {
         **slot,
+        "at": verdict.at,
         "items": list(verdict.items),
         "minutes": verdict.minutes,
         "place_keys": place_keys(details["place"]),
@@ -288,7 +289,7 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
         "blanks": list(blanks_of(needed)),
     }
     same = all(now[k] == slot.get(k) for k in ("items", "minutes", "place_keys", "kit", "blanks"))
-    return None if same else now
+    return None if same and tuple(verdict.at) == tuple(slot["at"]) else now
 
 
 def _hours(slot: Slot) -> tuple[int, int]:

@@ -297,3 +297,26 @@ async def test_items_change_in_the_day_only_before_the_team_sets_out(city: City,
         await city.call("depart")
     fewer: Slot = {**slot, "items": slot["items"][:1], "minutes": 10}
     assert is_amended(amend(city.days()["2026-11-25"], fewer, as_reference(defaults())), fewer) is not departed
+
+
+def home(lat: float) -> RequestPlace:
+    return RequestPlace(visit_kind="HOME", village_code=VILLAGE, address="Jalan Karangan 1", lat=lat, lon=106.1137)
+
+
+async def test_corrected_coordinates_nearby_move_nobody_and_are_where_the_team_drives(city: City) -> None:
+    before, after = await corrected(city, details(place=home(-2.13)), details(place=home(-2.131), version=2))
+    assert (after["date"], after["start"], after["revision"]) == (before["date"], before["start"], 1)
+    assert city.days()[after["date"]]["visits"][after["visit_id"]]["at"] == [-2.131, 106.1137]
+    assert await city.scheduled() == [("SCHEDULED", 1)]
+
+
+async def test_corrected_coordinates_too_far_from_its_neighbours_move_the_visit(city: City) -> None:
+    await city.fold(*(details(n, place=home(-2.13)) for n in range(1, 13)))
+    await city.run()
+    before = {n: await city.visit(n) for n in range(1, 13)}
+    second = sorted(before, key=lambda n: (before[n]["date"], before[n]["team_id"], before[n]["start"]))[1]
+    await city.fold(details(second, place=home(-2.19), version=2))
+    await city.run()
+    after = {n: await city.visit(n) for n in range(1, 13)}
+    assert await city.scheduled(second) == [("SCHEDULED", 1), ("RESCHEDULED", 2)]
+    assert {n: v for n, v in after.items() if n != second} == {n: v for n, v in before.items() if n != second}
