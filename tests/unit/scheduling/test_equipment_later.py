@@ -38,6 +38,7 @@ async def test_a_visit_that_the_office_moves_goes_to_a_team_with_what_it_needs(c
     await city.call("reschedule", body={"reason": "WEATHER_OR_FLOOD"})
     await city.run()
     assert await team_of(city) == "team-2"
+    assert await city.scheduled() == [("SCHEDULED", 1), ("RESCHEDULED", 2)]
 
 
 async def test_blanks_of_a_visit_that_the_office_moves_are_reserved_where_it_goes(city: City) -> None:
