@@ -67,11 +67,11 @@ class Booker:
                 failures.append(error)
         return len(cases) - len(failures), failures
 
-    async def amend(self, slots: Sequence[Slot], known: Mapping[str, Case]) -> set[str]:
+    async def amend(self, slots: Sequence[Slot], known: Mapping[str, Case], reference: Reference) -> set[str]:
         """Other items in the bookings that these slots hold: first in the day, then on the case. Which requests have them now."""
         by_day: dict[str, Callable[[Day], Day]] = {}
         for day in {s["day"] for s in slots}:
-            by_day[day] = partial(_amend_all, [s for s in slots if s["day"] == day])
+            by_day[day] = partial(_amend_all, [s for s in slots if s["day"] == day], reference)
         days = await fold(self.days, by_day, clock=self.clock)
         crash_point("booking.after-amended")
         done = [s for s in slots if is_amended(days[s["day"]], s)]
@@ -216,10 +216,10 @@ def _book_all(slots: Sequence[Slot], reference: Reference, day: Day) -> Day:
     return day
 
 
-def _amend_all(slots: Sequence[Slot], day: Day) -> Day:
+def _amend_all(slots: Sequence[Slot], reference: Reference, day: Day) -> Day:
     """The day with the items of those slots for which it has room."""
     for slot in slots:
-        day = amend(day, slot)
+        day = amend(day, slot, reference)
     return day
 
 

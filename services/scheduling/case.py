@@ -1,6 +1,5 @@
 """The shape of scheduling's case, and questions about it. Facts first, then what was decided, then what follows from both."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
@@ -174,11 +173,6 @@ def held(case: Case) -> Slot | None:
 
 def wanted(case: Case) -> Slot | None:
     return case["placement"]["wanted"] if "placement" in case else None
-
-
-def kit_in(cases: Iterable[Case]) -> tuple[str, ...]:
-    """The equipment that the places need which these requests hold."""
-    return tuple(sorted({code for case in cases if (slot := held(case)) for code in slot.get("kit", ())}))
 
 
 def live_items(case: Case) -> list[Item]:

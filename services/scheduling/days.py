@@ -151,7 +151,7 @@ def free(day: Day, placement_ids: Iterable[str]) -> Day:
     return day
 
 
-def amend(day: Day, slot: Slot) -> Day:
+def amend(day: Day, slot: Slot, reference: Reference) -> Day:
     """The day with other items in a booking of a visit that has not started; the same day where they do not fit."""
     visit = day.get("visits", {}).get(slot["visit_id"])
     member = visit["members"].get(slot["request_id"]) if visit else None
@@ -161,9 +161,16 @@ def amend(day: Day, slot: Slot) -> Day:
     room = visit["end"] - visit["start"] - used_minutes(day, slot["visit_id"]) + booking["minutes"]
     if visit["status"] not in NOT_STARTED or slot["minutes"] > room:
         return day
+    alone = len(visit["members"]) == 1
+    if not can_also(day, slot["placement_id"], (), slot.get("blanks", ()), reference):
+        return day
+    if alone and not in_time(day, slot["visit_id"], slot["at"], reference):
+        return day
     members: dict[str, Member] = {**visit["members"], slot["request_id"]: {**member, "items": slot["items"]}}
     after: DayVisit = {**visit, "members": members}
-    if len(members) == 1 and "place_keys" in slot:
+    if alone:
+        after["at"] = slot["at"]
+    if alone and "place_keys" in slot:
         after["place_keys"] = slot["place_keys"]
     booking = {**booking, "minutes": slot["minutes"], "blanks": slot.get("blanks", [])}
     bookings = {**day["bookings"], slot["placement_id"]: booking}
@@ -171,10 +178,13 @@ def amend(day: Day, slot: Slot) -> Day:
 
 
 def is_amended(day: Day, slot: Slot) -> bool:
-    """Whether the day has these items in the booking."""
+    """Whether the day has these items in the booking, at that place."""
     visit = day.get("visits", {}).get(slot["visit_id"])
     member = visit["members"].get(slot["request_id"]) if visit else None
-    return member is not None and member["placement_id"] == slot["placement_id"] and member["items"] == slot["items"]
+    if visit is None or member is None or member["placement_id"] != slot["placement_id"]:
+        return False
+    there = len(visit["members"]) > 1 or tuple(visit.get("at", slot["at"])) == tuple(slot["at"])
+    return there and member["items"] == slot["items"]
 
 
 def booked(day: Day, slot: Slot) -> Slot | None:
@@ -234,6 +244,21 @@ def equipped(day: Day, slot: Slot, team: Team) -> bool:
     return all(taken <= stock for taken, stock in zip(used, team.stock, strict=False))
 
 
+def can_also(day: Day, placement_id: str, fresh: Iterable[str], blanks: Iterable[int], reference: Reference) -> bool:
+    """Whether the team of a booking has the fresh equipment, and blanks left where more are needed now than were booked.
+
+    What was booked stays booked, whatever the team has now.
+    """
+    booking = day["bookings"][placement_id]
+    more = [max(0, now - was) for now, was in zip_longest(blanks, booking.get("blanks", ()), fillvalue=0)]
+    team = reference.team(booking["team_id"])
+    if team is None or not team.kit.issuperset(fresh):
+        return not any(more) and not set(fresh)
+    mine = [b.get("blanks", ()) for b in day["bookings"].values() if b["team_id"] == team.team_id]
+    used = [sum(taken) for taken in zip_longest(*mine, more, fillvalue=0)]
+    return all(taken <= stock for taken, stock, needed in zip(used, team.stock, more, strict=False) if needed)
+
+
 def blanks_in(day: Day, visit_id: str) -> tuple[int, ...]:
     """Blanks that the members of a visit need, by kind."""
     mine = [b.get("blanks", ()) for b in day.get("bookings", {}).values() if b["visit_id"] == visit_id]
@@ -266,6 +291,23 @@ def gap(day: Day, slot: Slot, team: Team, reference: Reference) -> tuple[int, in
             if after.at is None or calendar.work(on, end, after.taken) >= reference.travel(team, at, after.at):
                 return start, end
     return None
+
+
+def in_time(day: Day, visit_id: str, at: Coordinates, reference: Reference) -> bool:
+    """Whether a visit can stay at its hour if it is there: where it was thought to be, or near enough for its team."""
+    visit, on = day["visits"][visit_id], date.fromisoformat(day["_id"])
+    team, calendar, there = reference.team(visit["team_id"]), reference.calendar, cast(Coordinates, tuple(at))
+    if there == where(visit, reference):
+        return True
+    if team is None:
+        return False
+    stops = _stops(cast(Day, {**day, "visits": {i: v for i, v in day["visits"].items() if i != visit_id}}), team, reference)
+    before = [s for s in stops if s.free <= visit["start"]][-1]
+    after = next(s for s in stops if s.taken >= visit["end"])
+    arrives = calendar.work(on, before.free, visit["start"]) >= reference.travel(team, before.at, there)
+    return arrives and (
+        after.at is None or calendar.work(on, visit["end"], after.taken) >= reference.travel(team, there, after.at)
+    )
 
 
 @dataclass(frozen=True, slots=True)

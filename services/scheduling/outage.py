@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.reasons import REASON_CLASS, REASONS, ReasonClass
-from services.scheduling.case import NOT_STARTED, Case, Slot, kit_in
+from services.scheduling.case import NOT_STARTED, Case, Slot
 from services.scheduling.corrections import availability_of
 from services.scheduling.days import (
     MOVED,
@@ -20,11 +20,9 @@ from services.scheduling.days import (
     Day,
     DayVisit,
     Out,
-    blanks_in,
     equipped,
     gap,
     home_visits,
-    used_minutes,
 )
 from services.scheduling.lifecycle import changed
 from services.scheduling.planner.first_fit import slot_in
@@ -32,6 +30,7 @@ from services.scheduling.planner.interface import Ask
 from services.scheduling.planner.priority import urgency_of, weight
 from services.scheduling.planning import ask_to_move
 from services.scheduling.reference import Reference, Team
+from services.scheduling.rescheduling import kit_in
 
 PROMISED = 60
 """Minutes by which the start of an announced visit may move (SCHEDULING.md §7, level L2)."""
@@ -50,12 +49,13 @@ class Known:
     hours: tuple[int, int]
 
 
-def known_of(day: Day, visit: DayVisit, cases: Mapping[str, Case], now: datetime) -> Known:
+def known_of(day: Day, visit_id: str, cases: Mapping[str, Case], now: datetime) -> Known:
     """From the cases of its members."""
+    visit = day["visits"][visit_id]
     members = [cases[i] for i in visit["members"] if "details" in cases.get(i, {})]
     return Known(
         weight=max((weight(urgency_of(case, now)) for case in members), default=0),
-        kit=kit_in(members),
+        kit=tuple(sorted(kit_in(day, visit_id, cases))),
         hours=_hours(date.fromisoformat(day["_id"]), visit, members),
     )
 
@@ -103,7 +103,7 @@ def to_later_days(
     """A slot for each of these visits, who needs it most first. `choose`: finds one and takes it."""
     slots: dict[str, Slot] = {}
     for visit_id in sorted(visit_ids, key=lambda i: (-known[i].weight, day["visits"][i]["start"], i)):
-        if slot := choose(_ask(day, visit_id, known[visit_id], reference)):
+        if slot := choose(ask_to_move(day, visit_id, known[visit_id].kit, reference)):
             slots[visit_id] = slot
     return slots
 
@@ -118,7 +118,7 @@ def broken_promises(day: Day | None) -> list[dict[str, Any]]:
 
 def _taken_over(day: Day, visit_id: str, known: Known, reason: str, reference: Reference) -> Day | None:
     visit = day["visits"][visit_id]
-    ask = _ask(day, visit_id, known, reference)
+    ask = ask_to_move(day, visit_id, known.kit, reference)
     for (first, last), team in _choices(visit, known, reference):
         slot = slot_in(ask, date.fromisoformat(day["_id"]), team, reference, (first, last))
         full = visit["visit_kind"] == VisitKind.HOME and home_visits(day, team.team_id) >= team.home_visits_per_day
@@ -137,11 +137,6 @@ def _choices(visit: DayVisit, known: Known, reference: Reference) -> Iterator[tu
     for hours in ((visit["start"], visit["end"]), promise):
         for team in teams:
             yield hours, team
-
-
-def _ask(day: Day, visit_id: str, known: Known, reference: Reference) -> Ask:
-    visit, minutes = day["visits"][visit_id], used_minutes(day, visit_id)
-    return ask_to_move(visit_id, visit, minutes, reference, kit=known.kit, blanks=blanks_in(day, visit_id))
 
 
 def _rebooked(day: Day, visit_id: str, team: Team) -> Day:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
-from services.scheduling.days import DayVisit, where
+from services.scheduling.days import Day, blanks_in, used_minutes, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.metrics import CAPACITY_SHORT, CAPPED, NO_DAY, WAITING
 from services.scheduling.minutes import SOON, minutes_for, most_minutes, share_of
@@ -86,16 +86,9 @@ def ask_for(case: Case, reference: Reference, on: date, *, new_id: Callable[[], 
     )
 
 
-def ask_to_move(
-    visit_id: str,
-    visit: DayVisit,
-    minutes: int,
-    reference: Reference,
-    *,
-    kit: tuple[str, ...] = (),
-    blanks: tuple[int, ...] = (),
-) -> Ask:
-    """What a whole visit asks of the planner that is to be rescheduled with all its members."""
+def ask_to_move(day: Day, visit_id: str, kit: Iterable[str], reference: Reference) -> Ask:
+    """What a whole visit asks of the planner that is to be rescheduled with all its members. kit: what they need."""
+    visit = day["visits"][visit_id]
     return Ask(
         request_id="",
         placement_id=random_claim(),
@@ -104,14 +97,14 @@ def ask_to_move(
         village_code=visit["village_code"],
         point=visit["point"],
         at=where(visit, reference),
-        minutes=minutes,
+        minutes=used_minutes(day, visit_id),
         items=(),
         block=visit["end"] - visit["start"],
         move=True,
+        kit=tuple(sorted(kit)),
+        blanks=blanks_in(day, visit_id),
         place_keys=tuple(visit.get("place_keys", ())),
         visit_version=visit["version"] + 2,  # one for the move, one for the visit that the new day opens
-        kit=kit,
-        blanks=blanks,
     )
 
 
@@ -169,7 +162,7 @@ class Round:
         batch = sorted(ready, key=lambda c: (0, waiting_since(c), c["_id"]) if by_age else order(c, now))[:BATCH]
         verdicts = await self._judge([c for c in batch if open_visit(c)], outlook.first, reference)
         stay = {c["_id"]: c for c in batch if c["_id"] in verdicts and verdicts[c["_id"]].act is Act.STAY}
-        seen = await self._stay(stay, verdicts)
+        seen = await self._stay(stay, verdicts, reference)
         unclear = {c["_id"] for c in batch if open_visit(c) and c["_id"] not in verdicts}
         others = [c for c in batch if c["_id"] not in stay and c["_id"] not in unclear]
         slots, kept = await self._choose(others, verdicts, outlook, reference)
@@ -195,10 +188,10 @@ class Round:
         }
         return {request_id: verdict for request_id, verdict in verdicts.items() if verdict}
 
-    async def _stay(self, cases: Mapping[str, Case], verdicts: Mapping[str, Verdict]) -> int:
+    async def _stay(self, cases: Mapping[str, Case], verdicts: Mapping[str, Verdict], reference: Reference) -> int:
         """The visits of these stay where they are, with the items of their verdicts; how many were settled by that."""
         slots = [s for i, c in cases.items() if (s := _amended_slot(c, verdicts[i]))]
-        amended = await self.booker.amend(slots, cases) if slots else set()
+        amended = await self.booker.amend(slots, cases, reference) if slots else set()
         amending = {s["request_id"] for s in slots}
         await self.booker.keep([c for i, c in cases.items() if i not in amending])
         return len(cases) - len(amending) + len(amended)
@@ -238,7 +231,7 @@ class Round:
         CAPACITY_SHORT.inc(sum(_too_late(case, slots, self._not_before) for case in new.values()))
         await self.booker.leave(leave)
         await self.booker.leave_out({i: asdict(reasons[i]) for i in reasons if i in self._not_before})
-        return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts)
+        return slots, len(leave) + await self._stay({c["_id"]: c for c in stay}, verdicts, reference)
 
     async def _planned(
         self, cases: Mapping[str, Case], asks: Mapping[str, Ask], outlook: Outlook, reference: Reference
@@ -288,6 +281,7 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
     needed = needed_for(verdict.items, details)
     now: Slot = {
         **slot,
+        "at": verdict.at,
         "items": list(verdict.items),
         "minutes": verdict.minutes,
         "place_keys": place_keys(details["place"]),
@@ -296,8 +290,8 @@ def _amended_slot(case: Case, verdict: Verdict) -> Slot | None:
         "kit": list(kit_of(needed)),
         "blanks": list(blanks_of(needed)),
     }
-    same = all(now[k] == slot.get(k) for k in ("items", "minutes", "place_keys"))
-    return None if same else now
+    same = all(now[k] == slot.get(k) for k in ("items", "minutes", "place_keys", "kit", "blanks"))
+    return None if same and tuple(verdict.at) == tuple(slot["at"]) else now
 
 
 def _hours(slot: Slot) -> tuple[int, int]:

@@ -1,14 +1,15 @@
 """Where a visit that is to be rescheduled can go: what the call and its transition need to know beforehand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.store import Collection
 from pelangi.chassis.web import FieldError, Problem, invalid
 from services.scheduling.calendar import HORIZON
-from services.scheduling.case import Slot
-from services.scheduling.days import Day, blanks_in, used_minutes
+from services.scheduling.case import Case, Slot
+from services.scheduling.days import Day
+from services.scheduling.equipment import kit_of, needed_for
 from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Horizon
@@ -17,9 +18,9 @@ from services.scheduling.reference import Reference
 
 
 async def find_slot(
-    days: Collection, day: Day, visit_id: str, *, on: date | None, kit: Sequence[str], reference: Reference, now: datetime
+    days: Collection, day: Day, visit_id: str, cases: Mapping[str, Case], *, on: date | None, reference: Reference, now: datetime
 ) -> Slot:
-    """The place a whole visit moves to, with a team that has the kit: on the date asked for, else the first later day with room.
+    """The place a whole visit moves to: on the date asked for, else on the first later day with room. cases: of its members.
 
     Raises Problem: 422 the date is past, no working day, too far or the same; 409 `full` there is no room.
     """
@@ -31,12 +32,18 @@ async def find_slot(
     dates = (
         [on] if on else [d for d in reference.calendar.upcoming(now) if d.isoformat() > day["_id"] and d.isoformat() >= useful]
     )
-    visit, minutes = day["visits"][visit_id], used_minutes(day, visit_id)
-    ask = ask_to_move(visit_id, visit, minutes, reference, kit=tuple(kit), blanks=blanks_in(day, visit_id))
+    ask = ask_to_move(day, visit_id, kit_in(day, visit_id, cases), reference)
     slot = await Outlook(days, Horizon(dates)).choose(FirstFit(), ask, reference)
     if slot is None:
         raise Problem(409, "full", "Tidak ada tempat lagi. / There is no room.")
     return slot
+
+
+def kit_in(day: Day, visit_id: str, cases: Mapping[str, Case]) -> set[str]:
+    """What the team must take along for all of them."""
+    members = day["visits"][visit_id]["members"]
+    known = [(m["items"], cases[i]["details"]) for i, m in members.items() if "details" in cases.get(i, ())]
+    return {equipment for items, details in known for equipment in kit_of(needed_for(items, details))}
 
 
 def _of_use(day: Day, visit_id: str) -> str:

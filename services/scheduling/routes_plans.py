@@ -92,7 +92,7 @@ async def _outage(work: Work, on: date, day: Day, out: Out, command: Command, re
     ids = outage.affected(day, out["team_id"], out["since"])
     members = {request_id for i in ids for request_id in day["visits"][i]["members"]}
     cases = cast(dict[str, Case], await work.runtime.cases.get_many(list(members))) if members else {}
-    known = {i: outage.known_of(day, day["visits"][i], cases, now) for i in ids}
+    known = {i: outage.known_of(day, i, cases, now) for i in ids}
     left = outage.affected(outage.take_out(day, out, known, reference), out["team_id"], out["since"])
     horizon = Horizon([d for d in reference.calendar.upcoming(now) if d > on])
     outlook = Outlook(work.days, horizon)

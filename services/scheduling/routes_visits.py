@@ -13,7 +13,7 @@ from pelangi.chassis.store import Document
 from pelangi.chassis.web import documented, idempotency_key, not_found, read_body, validate
 from services.scheduling import lifecycle, views
 from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling
-from services.scheduling.case import Case, kit_in
+from services.scheduling.case import Case
 from services.scheduling.day_calls import Call
 from services.scheduling.days import Day
 from services.scheduling.reference import read_reference
@@ -83,8 +83,7 @@ def add_visits(router: APIRouter, work: Work) -> None:
             reference = await read_reference(work.reference)
             lifecycle.may_move(day, visit)
             cases = cast(dict[str, Case], await runtime.cases.get_many(list(day["visits"][visit]["members"])))
-            kit = kit_in(cases.values())
-            slot = await find_slot(work.days, day, visit, on=body.date, kit=kit, reference=reference, now=clock.now())
+            slot = await find_slot(work.days, day, visit, cases, on=body.date, reference=reference, now=clock.now())
             return lambda day: lifecycle.move(day, visit, slot, body.reason)
 
         return await _call(work, visit_id, request, Rescheduling, prepare)

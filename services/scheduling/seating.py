@@ -8,6 +8,7 @@ from datetime import date
 from services.scheduling.agenda import errands_of, items_ahead, terms_of, usable
 from services.scheduling.case import Case, Slot, open_visit
 from services.scheduling.days import book
+from services.scheduling.equipment import blanks_of, kit_of, needed_for
 from services.scheduling.metrics import UNPLANNED
 from services.scheduling.minutes import minutes_for, most_minutes
 from services.scheduling.planner.explain import JOINED
@@ -81,7 +82,8 @@ def with_more(slot: Slot, ask: Ask, case: Case, horizon: Horizon, reference: Ref
     minutes, on = minutes_for(items, details), date.fromisoformat(slot["day"])
     if not any("not_before" in i for i in more) or minutes > most_minutes(ask.visit_kind, ask.at, reference, on):
         return slot
-    all_in_one = replace(ask, items=items, minutes=minutes, earliest=on)
+    needed = needed_for(items, details)
+    all_in_one = replace(ask, items=items, minutes=minutes, earliest=on, kit=kit_of(needed), blanks=blanks_of(needed))
     together = planner.choose(all_in_one, horizon, reference)
     return together if together and together["day"] == slot["day"] else slot
 

@@ -87,4 +87,25 @@ MUTANTS: tuple[Mutant, ...] = (
         'bedridden_or_severe="EXTREME_POVERTY" in categories or Need.BEDRIDDEN in needs',
         "tests/unit/scheduling/test_blindness.py",
     ),
+    Mutant(
+        "a locked visit may start at its minute as counted from another stretch",
+        "services/scheduling/planner/table.py",
+        "    opens, closes = seat.start, seat.start\n",
+        "    if job.level == Level.LOCKED:\n        return seat.start, seat.start\n    opens, closes = seat.start, seat.start\n",
+        "tests/unit/scheduling/test_worker.py",
+    ),
+    Mutant(
+        "a visit that the office moves goes to any team",
+        "services/scheduling/planning.py",
+        "        kit=tuple(sorted(kit)),\n",
+        "",
+        "tests/unit/scheduling/test_equipment_later.py",
+    ),
+    Mutant(
+        "a team is sent to coordinates that were corrected",
+        "services/scheduling/days.py",
+        '    if alone:\n        after["at"] = slot["at"]\n',
+        "",
+        "tests/unit/scheduling/test_event_sequences.py",
+    ),
 )

@@ -170,9 +170,9 @@ def minute_of(stretches: Sequence[Window], clock: int) -> int:
 def _within_promise(job: Job, seat: Seat, on: date, first: int, last: int) -> Window:
     if on != seat.date:
         return 1, 0
-    if job.level == Level.LOCKED:
-        return seat.start, seat.start
-    opens, closes = job.promised or (seat.start, seat.start)
+    opens, closes = seat.start, seat.start
+    if job.promised and job.level < Level.LOCKED:
+        opens, closes = job.promised
     return max(first, opens), min(last, closes)
 
 

@@ -10,6 +10,7 @@ from pelangi.contracts.request import RequestPlace
 from pelangi.contracts.topics import VISIT_DETAILS
 from services.scheduling.case import Slot, held
 from services.scheduling.days import amend, is_amended
+from services.scheduling.reference import as_reference, defaults
 from tests.unit.scheduling.city import OTHER_VILLAGE, VILLAGE, City, closed, details, item_closed, item_id
 from tests.unit.scheduling.test_booking import Died, consistent, die_at
 from tests.unit.scheduling.test_taking_along import standing
@@ -295,4 +296,27 @@ async def test_items_change_in_the_day_only_before_the_team_sets_out(city: City,
     if departed:
         await city.call("depart")
     fewer: Slot = {**slot, "items": slot["items"][:1], "minutes": 10}
-    assert is_amended(amend(city.days()["2026-11-25"], fewer), fewer) is not departed
+    assert is_amended(amend(city.days()["2026-11-25"], fewer, as_reference(defaults())), fewer) is not departed
+
+
+def home(lat: float) -> RequestPlace:
+    return RequestPlace(visit_kind="HOME", village_code=VILLAGE, address="Jalan Karangan 1", lat=lat, lon=106.1137)
+
+
+async def test_corrected_coordinates_nearby_move_nobody_and_are_where_the_team_drives(city: City) -> None:
+    before, after = await corrected(city, details(place=home(-2.13)), details(place=home(-2.131), version=2))
+    assert (after["date"], after["start"], after["revision"]) == (before["date"], before["start"], 1)
+    assert city.days()[after["date"]]["visits"][after["visit_id"]]["at"][0] == -2.131
+    assert await city.scheduled() == [("SCHEDULED", 1)]
+
+
+async def test_corrected_coordinates_too_far_from_its_neighbours_move_the_visit(city: City) -> None:
+    await city.fold(*(details(n, place=home(-2.13)) for n in range(1, 13)))
+    await city.run()
+    before = {n: await city.visit(n) for n in range(1, 13)}
+    second = sorted(before, key=lambda n: (before[n]["date"], before[n]["team_id"], before[n]["start"]))[1]
+    await city.fold(details(second, place=home(-2.19), version=2))
+    await city.run()
+    after = {n: await city.visit(n) for n in range(1, 13)}
+    assert await city.scheduled(second) == [("SCHEDULED", 1), ("RESCHEDULED", 2)]
+    assert {n: v for n, v in after.items() if n != second} == {n: v for n, v in before.items() if n != second}

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 
 import psutil
 import pytest
 
 from services.scheduling.metrics import PLANNER_CRASHES, PLANS_REFUSED
 from services.scheduling.planner import questions
+from services.scheduling.planner.jobs import Level, Seat
 from services.scheduling.planner.questions import BadPlan, Question, check, places, solve, without_misfits
 from services.scheduling.planner.worker import Inline, PlannerDied, Worker
-from tests.unit.scheduling.jobs_at_random import jobs, team_days
+from tests.unit.scheduling.jobs_at_random import BASE, MONDAY, jobs, team_days
 
 HUGE = Question(jobs(1, 200), team_days(1, 8, 10), 20.0, 5, per_job=100_000)
 """Takes minutes: longer than any test."""
@@ -128,3 +131,24 @@ def test_a_plan_that_breaks_a_rule_never_comes_out(monkeypatch: pytest.MonkeyPat
 def test_team_days_that_are_as_planned_stay_in_the_question() -> None:
     assert without_misfits(question(5)) == (question(5), ())
     assert len(places(question(5), jobs(77, 1)[0], 3)) <= 3
+
+
+@pytest.mark.parametrize("start", [500, 640, 810])
+def test_a_locked_visit_of_a_day_with_a_break_may_start_at_its_minute_and_at_no_other(start: int) -> None:
+    """Its minute once counted from the other stretch too, so that the plan had it at a wrong hour and was refused as a whole."""
+    friday = MONDAY + timedelta(days=4)
+    locked = replace(jobs(3, 1)[0], minutes=20, hours=(), earliest=None, kit=frozenset(), level=Level.LOCKED)
+    locked = replace(locked, at=BASE, seat=Seat("team-1", friday, start, start + 20))
+    teams = [t for t in team_days(3) if t.date == friday]
+    asked = Question([locked, *jobs(4, 6, MONDAY)], teams, 20.0, 5, per_job=20)
+    good, misfits = without_misfits(asked)
+    assert (good, misfits) == (asked, ())
+    assert solve(asked).plan.seats[locked.job_id] == locked.seat
+
+
+def test_a_locked_visit_that_reaches_into_a_break_is_a_misfit_and_no_bad_plan() -> None:
+    friday = MONDAY + timedelta(days=4)
+    locked = replace(jobs(3, 1)[0], minutes=40, hours=(), earliest=None, kit=frozenset(), level=Level.LOCKED)
+    locked = replace(locked, at=BASE, seat=Seat("team-1", friday, 660, 700))
+    asked = Question([locked, *jobs(4, 6, MONDAY)], team_days(3), 20.0, 5, per_job=20)
+    assert [(t.team_id, t.date) for t in solve(asked).misfits] == [("team-1", friday)]
