@@ -7,6 +7,7 @@ from datetime import date
 
 from services.scheduling.agenda import errands_of, items_ahead, terms_of, usable
 from services.scheduling.case import Case, Slot, open_visit
+from services.scheduling.corrections import suits
 from services.scheduling.days import book
 from services.scheduling.equipment import blanks_of, kit_of, needed_for
 from services.scheduling.metrics import UNPLANNED
@@ -85,7 +86,10 @@ def with_more(slot: Slot, ask: Ask, case: Case, horizon: Horizon, reference: Ref
     needed = needed_for(items, details)
     all_in_one = replace(ask, items=items, minutes=minutes, earliest=on, kit=kit_of(needed), blanks=blanks_of(needed))
     together = planner.choose(all_in_one, horizon, reference)
-    return together if together and together["day"] == slot["day"] else slot
+    if together is None or together["day"] != slot["day"]:
+        return slot
+    in_their_hours = suits(details, together["day"], together["start"], together["end"])
+    return together if in_their_hours or not suits(details, slot["day"], slot["not_before"], slot["not_after"]) else slot
 
 
 def take(horizon: Horizon, slot: Slot, reference: Reference) -> None:

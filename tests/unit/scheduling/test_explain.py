@@ -71,7 +71,7 @@ def test_the_first_day_needs_no_other_reason() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_everybody_in_a_random_city_has_a_reason_that_names_nothing_about_them(seed: int) -> None:
-    everybody, teams = jobs(seed, 70), team_days(seed)
+    everybody, teams = jobs(seed, 100), team_days(seed)
     plan = make_plan(everybody, teams, TRAVEL, per_job=20, seed=seed)
     placed = seated(everybody, plan, Level.PLANNED)
     reasons: list[Reason] = [why_not(job, placed, teams, TRAVEL) for job in everybody if job.job_id in plan.left_out]
