@@ -45,7 +45,7 @@ from services.scheduling.rolling import Announce
 from services.scheduling.routes import routes
 from services.scheduling.work import Work
 from tests.unit.scheduling.city import NOW, City, closed, created, details, item_closed, item_id, request_id, tombstone
-from tests.unit.scheduling.watcher import OPEN, Document, Fault, Finding, Tables, Watcher
+from tests.unit.scheduling.watcher import AHEAD, OPEN, Document, Fault, Finding, Tables, Watcher
 
 PER_JOB, FEWEST = 5, 100
 """The engine's effort: what is looked at is whether plans keep the rules, not how short they are."""
@@ -316,6 +316,45 @@ class Story:
         body = {"items": items, "reason": DeferralReason.NOT_AT_HOME}
         return bool(items) and await self.post(f"/v1/requests/{request_id(n)}/visits", body, [request_id(n)], "asked")
 
+    async def agrees(self) -> bool:
+        """The desk agrees on a place by phone, of those offered or of its own: later, tomorrow or yet today."""
+        rng, on = self.rng, self._on(self.rng.choice([0, 0, 1, 1, 2, 4]))
+        assert self.city.http is not None
+        offered = (await self.city.http.get(f"/v1/plans/{on}/holes")).json()["candidates"] if rng.random() < 0.7 else []
+        if offered:
+            candidate = rng.choice(offered)
+            name, start = candidate["request_id"], datetime.fromisoformat(candidate["window"]["start"])
+            body = {"date": str(on), "team_id": candidate["team_id"], "start": f"{start:%H:%M}"}
+        elif (n := self._somebody()) is not None:
+            team = rng.choice(self._value("teams")["teams"])["team_id"]
+            name, body = (
+                request_id(n),
+                {"date": str(on), "team_id": team, "start": f"{rng.randint(7, 15):02}:{rng.choice(['00', '25'])}"},
+            )
+        else:
+            return False
+        self._say(f"  {body} {name[-2:]} {bool(offered)}")
+        return await self.post(f"/v1/requests/{name}/appointments", body | {"agreed": rng.random() < 0.9}, [name], "agreed")
+
+    async def is_out(self) -> bool:
+        """A team cannot go out, all day or from an hour on."""
+        on = self._on(self.rng.choice([0, 1, 1, 2, 3])).isoformat()
+        team = self.rng.choice([t["team_id"] for t in self._value("teams")["teams"]])
+        since = self.rng.choice([None, None, "10:00", "12:15"])
+        theirs = [v for v in self._days.get(on, {}).get("visits", {}).values() if v["team_id"] == team and v["status"] in AHEAD]
+        members = sorted({request_id for visit in theirs for request_id in visit["members"]})
+        self._say(f"  {on} {team} {since} of {[int(m[-12:], 16) for m in members]}")
+        body = {"team_id": team, "since": since, "reason": DeferralReason.VEHICLE_FAILURE}
+        return await self.post(f"/v1/plans/{on}/outages", body, members, "outage")
+
+    async def is_back(self) -> bool:
+        """It can go out again."""
+        outs = sorted((on, out["team_id"]) for on, day in self._days.items() for out in day.get("out", []))
+        if not outs:
+            return False
+        on, team = self.rng.choice(outs)
+        return await self.post(f"/v1/plans/{on}/returns", {"team_id": team}, [], "back")
+
     async def changes_teams(self) -> bool:
         """A team is gone, another is there, or one has other things or hours of its own."""
         value, rng = self._value("teams"), self.rng
@@ -501,6 +540,9 @@ EVENTS = {
     "fails": 5,
     "is_rescheduled": 8,
     "asks_again": 8,
+    "agrees": 8,
+    "is_out": 5,
+    "is_back": 2,
     "changes_teams": 4,
     "changes_calendar": 3,
     "waits": 10,

@@ -25,7 +25,8 @@ from tests.unit.scheduling.watcher import Fault, Tables, Watcher
 EACH = 30
 LEAST = {
     "asks": 250, "corrects": 70, "is_withdrawn": 10, "closes_item": 12, "departs": 35, "arrives": 15, "completes": 5,
-    "fails": 15, "is_rescheduled": 20, "asks_again": 10, "changes_teams": 15, "changes_calendar": 8, "waits": 40,
+    "fails": 15, "is_rescheduled": 15, "asks_again": 10, "agrees": 10, "is_out": 10, "is_back": 2,
+    "changes_teams": 15, "changes_calendar": 8, "waits": 40,
 }  # fmt: skip
 """How often each must really have happened in so many sequences."""
 

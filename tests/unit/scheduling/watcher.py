@@ -42,6 +42,7 @@ class Fault(StrEnum):
     WORKING_TIME = "WORKING_TIME"
     NOT_AHEAD = "NOT_AHEAD"
     NO_SUCH_TEAM = "NO_SUCH_TEAM"
+    OUT = "OUT"
     KIT = "KIT"
     BLANKS = "BLANKS"
     HOME_VISITS = "HOME_VISITS"
@@ -194,8 +195,14 @@ class Watcher:
             elif visit["end"] > old["end"]:
                 self._stretched(day["_id"], visit_id, now)
             fresh = visit["members"].keys() - (old["members"].keys() if old else set())
-            if fresh and date.fromisoformat(day["_id"]) <= self.today:
+            if any(self._too_soon(request_id, day["_id"], visit["start"]) for request_id in fresh):
                 self.found(Fault.NOT_AHEAD, f"{day['_id']} {visit_id}")
+            if (
+                old and old["team_id"] != visit["team_id"]
+            ):  # taken over: judged by the tables of now, with the team that it has now
+                for member in visit["members"].values():
+                    self._booked_under[member["placement_id"]] = self.tables
+                    self._kits.pop(member["placement_id"], None)
             booked = sum(b["minutes"] for b in day["bookings"].values() if b["visit_id"] == visit_id)
             if visit["status"] in OPEN and booked > visit["end"] - visit["start"]:
                 self.found(Fault.ROOM, f"{day['_id']} {visit_id}")
@@ -205,8 +212,18 @@ class Watcher:
                     self.found(Fault.OVERLAP, f"{day['_id']} {team_id} {visit_id}")
         self._new_bookings(before, day)
 
+    def _too_soon(self, request_id: str, on: str, start: int) -> bool:
+        """Nobody is visited on the day on which it was planned, but by agreement; then not in the past."""
+        local = self.now.astimezone(WIB)
+        if "agreed" not in self._causes[request_id]:
+            return on <= local.date().isoformat()
+        return (on, start) < (local.date().isoformat(), local.hour * 60 + local.minute)
+
     def _opened(self, on: str, visit_id: str, now: Mapping[str, Document]) -> None:
         visit, at = now[visit_id], date.fromisoformat(on)
+        out = [o["since"] for o in self._days[on].get("out", []) if o["team_id"] == visit["team_id"]]
+        if out and visit["status"] in AHEAD and visit["end"] > min(out):
+            self.found(Fault.OUT, f"{on} {visit_id}")
         where, team = f"{on} {visit_id}", self.tables.by_id.get(visit["team_id"])
         if team is None or visit["visit_kind"] not in team["visit_kinds"]:
             self.found(Fault.NO_SUCH_TEAM, where)
@@ -252,7 +269,8 @@ class Watcher:
                 placement_id = member["placement_id"]
                 if placement_id in known and request_id in before["visits"][visit_id]["members"]:
                     was = before["visits"][visit_id]["members"][request_id]["items"]
-                    took = _blanks(was)
+                    if before["visits"][visit_id]["team_id"] == visit["team_id"]:
+                        took = _blanks(was)
                     if was != member["items"]:
                         self._booked_under[placement_id] = self.tables
                 else:
@@ -296,8 +314,10 @@ class Watcher:
             self.moved += 1
             if not self._causes[request_id]:
                 self.found(Fault.UNEXPLAINED, f"{request_id} {visit_id} {known} {told}")
-        if event.date <= self.today:
+        if self._too_soon(request_id, told.date, told.start) and not (known and known.date == told.date):
             self.found(Fault.NOT_AHEAD, f"{request_id} {visit_id}")
+        if known and known.date == told.date and known.team_id != told.team_id and abs(known.start - told.start) > 60:
+            self.found(Fault.UNEXPLAINED, f"{request_id} {visit_id} taken over {known} {told}")
         self._told[request_id, visit_id] = told
         self._in_their_hours(case, visit)
 
