@@ -26,7 +26,8 @@ class Urgency(StrEnum):
     """The gravest of what the planner looks at (DOMAIN.md §5.2), the lightest first."""
 
     NONE = "none"
-    DEADLINE = "deadline near, school or aid"
+    DEADLINE = "deadline near"
+    AID_OR_SCHOOL = "school or aid"
     BEDRIDDEN_OR_SEVERE = "bedridden or severely ill"
     DISASTER = "disaster"
     LIFE_CRITICAL = "hospital"
@@ -36,10 +37,12 @@ VULNERABLE = frozenset({Urgency.BEDRIDDEN_OR_SEVERE, Urgency.DISASTER, Urgency.L
 SHARES: dict[Urgency, float] = {
     Urgency.NONE: 30,
     Urgency.DEADLINE: 25,
-    Urgency.BEDRIDDEN_OR_SEVERE: 20,
-    Urgency.DISASTER: 15,
+    Urgency.AID_OR_SCHOOL: 20,
+    Urgency.BEDRIDDEN_OR_SEVERE: 10,
+    Urgency.DISASTER: 5,
     Urgency.LIFE_CRITICAL: 10,
 }
+"""The study's weights of 10, 20, 35, 50 and 70 at 30, 25, 20, 15 and 10 of a hundred: a quarter is vulnerable."""
 
 SERVICES: dict[int, tuple[ServiceKind, ...]] = {
     20: (_S.KTP_RECORDING, _S.KK_CHANGE),
@@ -134,8 +137,8 @@ def home_body(seed: int, asked: Home, today: date, shares: Shares) -> dict[str, 
         "persons": [who],
         "place": _place(rng, villages()[asked.village_code]),
     }
-    if asked.urgency is Urgency.DEADLINE:
-        body["deadline"] = _deadline(rng, today)
+    if asked.urgency in {Urgency.DEADLINE, Urgency.AID_OR_SCHOOL}:
+        body["deadline"] = _deadline(rng, asked.urgency, today)
     if happens(shares.hours, seed, "hours", asked.number):
         body["availability"] = _hours(rng)
     return body
@@ -157,9 +160,9 @@ def _person(rng: Random, urgency: Urgency, today: date) -> tuple[dict[str, Any],
     return {**who, "categories": [category], "needs": needs}, slow
 
 
-def _deadline(rng: Random, today: date) -> dict[str, Any]:
-    """Half have one within two weeks; half wait for school or aid, with more time."""
-    if rng.random() < 0.5:
+def _deadline(rng: Random, urgency: Urgency, today: date) -> dict[str, Any]:
+    """Within two weeks; who waits for school or aid has more time."""
+    if urgency is Urgency.DEADLINE:
         reason, days = rng.choice((DeadlineReason.TRAVEL, DeadlineReason.COURT, DeadlineReason.OTHER)), rng.randint(7, 14)
     else:
         reason, days = rng.choice((DeadlineReason.AID, DeadlineReason.SCHOOL)), rng.randint(10, 30)

@@ -2,15 +2,17 @@
 
 The plan is made again. Who was told is frozen: the day, and an hour before and after the planned start within the person's own
 hours. Baselines keep the plan and insert; PyVRP begins from nothing. Moved: in the plan and not told, now on another day.
+The service keeps the very minute that it told (ADR 0015); what that costs is measured too.
 """
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import mean
 
 from services.scheduling.planner import engine
-from tests.bench.figures import Say
+from tests.bench.figures import Figure, Say
 from tests.bench_planner.adapter import penalties, to_plan, to_problem, to_routes
 from tests.bench_planner.contest import OURS, SEEDS, Arena, Line, Measured, timed, wall_time, worst_at_most
 from tests.bench_planner.instances import Instance, Plan, Window, make, starts
@@ -88,8 +90,8 @@ def without(instance: Instance, gone: frozenset[int]) -> Instance:
     return replace(instance, windows=[[] if i in gone else windows for i, windows in enumerate(instance.windows)])
 
 
-def situation(requests: int, teams: int, iterations: int) -> Situation:
-    """A first plan, and what happened since."""
+def situation(requests: int, teams: int, iterations: int, *, around: int = AROUND) -> Situation:
+    """A first plan, and what happened since. around: minutes by which a promised start may move."""
     city, rng = make(requests, teams), random.Random(1)
     new = frozenset(rng.sample(city.requests, round(NEW * requests)))
     before = without(city, new)
@@ -97,14 +99,14 @@ def situation(requests: int, teams: int, iterations: int) -> Situation:
     begins = begin(before, plan)
     told = rng.sample(sorted(begins), round(TOLD * len(begins)))
     gone = frozenset(rng.sample(told, round(CANCELLED * len(told))))
-    promised = {request: _promise(city, request, *begins[request]) for request in told if request not in gone}
+    promised = {request: _promise(city, request, *begins[request], around) for request in told if request not in gone}
     now = without(replace(city, windows=[promised.get(i, windows) for i, windows in enumerate(city.windows)]), gone)
     kept = {slot: [request for request in route if request not in gone] for slot, route in plan.items()}
     return Situation(now, kept, promised, frozenset(begins) - frozenset(told))
 
 
-def _promise(city: Instance, request: int, day: int, at: int) -> list[Window]:
-    cut = [(max(first, at - AROUND), min(last, at + AROUND)) for first, last in city.on(request, day)]
+def _promise(city: Instance, request: int, day: int, at: int, around: int) -> list[Window]:
+    cut = [(max(first, at - around), min(last, at + around)) for first, last in city.on(request, day)]
     return [Window(day, first, last) for first, last in cut if first <= last]
 
 
@@ -132,7 +134,25 @@ def measure(say: Say) -> Measured:
         if cost:
             measured.figures.append(worst_at_most(f"{label}: open visits moved", moved, MOVED_MOST))
         measured.figures.append(wall_time(label, lines, LIMIT))
+    measured.figures += _minute_kept(measured.lines)
     other, plan_of_other = arena.pyvrp(now.penalty(), LIMIT)
     measured.lines.append(other if plan_of_other is None else now.told(other, plan_of_other))
     measured.check_rules()
     return measured
+
+
+def _minute_kept(lines: Sequence[Line]) -> list[Figure]:
+    """How much more is driven, and how many fewer are served, where whoever was told keeps the very minute."""
+    now = situation(REQUESTS, TEAMS, BASE_ITERATIONS, around=0)
+    given, start = to_problem(now.instance, now.penalty(), now.stability()), to_routes(now.instance, now.plan)
+    arena, kept = Arena("the minute kept", now.instance, 0), list[Line]()
+    for seed in SEEDS:
+        found, spent = timed(partial(engine.solve, given, iterations=ITERATIONS, seed=seed, start=start, hot=HOT, cold=COLD))
+        kept.append(arena.line("the minute kept", to_plan(now.instance, found), spent))
+    freer = [line for line in lines if line.engine == f"{OURS}, {STABILITY} min to move"]
+    more = 100 * (mean(line.travel or 0 for line in kept) / mean(line.travel or 0 for line in freer) - 1)
+    fewer = mean(line.served or 0 for line in freer) - mean(line.served or 0 for line in kept)
+    return [
+        Figure("the told minute kept: more travel", more, "%", note="against an hour before and after, means of three seeds"),
+        Figure("the told minute kept: fewer served", fewer, "people"),
+    ]

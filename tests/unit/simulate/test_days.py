@@ -159,9 +159,9 @@ def test_a_body_has_its_urgency_and_no_graver_one(urgency: Urgency) -> None:
         assert ("HOSPITAL" in who.needs) == (urgency is Urgency.LIFE_CRITICAL)
         assert ("NATURAL_DISASTER_VICTIM" in who.categories) == (urgency is Urgency.DISASTER)
         assert severe == (urgency is Urgency.BEDRIDDEN_OR_SEVERE)
-        assert (body.deadline is not None) == (urgency is Urgency.DEADLINE)
+        assert (body.deadline is not None) == (urgency in {Urgency.DEADLINE, Urgency.AID_OR_SCHOOL})
         assert "RESTLESS" not in who.needs
-    assert (urgency in VULNERABLE) == (urgency not in {Urgency.NONE, Urgency.DEADLINE})
+    assert (urgency in VULNERABLE) == (urgency not in {Urgency.NONE, Urgency.DEADLINE, Urgency.AID_OR_SCHOOL})
 
 
 def test_percentiles_are_waits_that_somebody_had() -> None:
