@@ -117,8 +117,7 @@ class Tables:
             return False
         if not _minute(self.hours["open"]) <= minute < _minute(self.hours["close"]):
             return False
-        breaks = (b for b in self.hours["breaks"] if b["weekday"] == on.isoweekday())
-        return not any(_minute(b["start"]) <= minute < _minute(b["end"]) for b in breaks)
+        return not self._in_break(on.isoweekday(), minute)
 
     def way(self, team: Document, a: Point, b: Point) -> int:
         """Minutes that a team drives: along the great circle, a third more on the road, and never less than its least."""
@@ -127,8 +126,23 @@ class Tables:
         return max(int(team["travel_minutes"]), math.ceil(kilometres * 1.35 / self.speed * 60 - 1e-6))
 
     def most(self, team: Document, at: Point) -> int:
-        """The longest visit that a team can make somewhere on a day without a break."""
-        return _minute(self.hours["close"]) - _minute(self.hours["open"]) - self.way(team, self.base, at)
+        """The longest visit that a team can make somewhere without a break, on the weekday that is best for it."""
+        return self.longest - self.way(team, self.base, at)
+
+    @cached_property
+    def longest(self) -> int:
+        """Minutes of work without a break, from Monday to Friday."""
+        found = 0
+        for weekday in range(1, 6):
+            run = 0
+            for minute in range(_minute(self.hours["open"]), _minute(self.hours["close"])):
+                run = 0 if self._in_break(weekday, minute) else run + 1
+                found = max(found, run)
+        return found
+
+    def _in_break(self, weekday: int, minute: int) -> bool:
+        breaks = (b for b in self.hours["breaks"] if b["weekday"] == weekday)
+        return any(_minute(b["start"]) <= minute < _minute(b["end"]) for b in breaks)
 
     def at(self, place: Document) -> Point:
         """Where a place is: as given, else the office's point of its kelurahan."""
@@ -155,6 +169,8 @@ class Watcher:
     _causes: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _booked_under: dict[str, Tables] = field(default_factory=dict)
     _kits: dict[str, set[str]] = field(default_factory=dict)
+    _taken_over: set[str] = field(default_factory=set)
+    """Bookings that have the length which was right for the team before."""
     _asked: dict[str, frozenset[date]] = field(default_factory=dict)
 
     @property
@@ -190,8 +206,10 @@ class Watcher:
         was, now = _standing(before), _standing(day)
         for visit_id, visit in now.items():
             old = was.get(visit_id)
-            if old is None or (_seat(day["_id"], old), _at(old)) != (_seat(day["_id"], visit), _at(visit)):
+            if old is None or _seat(day["_id"], old) != _seat(day["_id"], visit):
                 self._opened(day["_id"], visit_id, now)
+            elif _at(old) != _at(visit):
+                self._driven_to(day["_id"], visit_id, now)
             elif visit["end"] > old["end"]:
                 self._stretched(day["_id"], visit_id, now)
             fresh = visit["members"].keys() - (old["members"].keys() if old else set())
@@ -203,6 +221,7 @@ class Watcher:
                 for member in visit["members"].values():
                     self._booked_under[member["placement_id"]] = self.tables
                     self._kits.pop(member["placement_id"], None)
+                    self._taken_over.add(member["placement_id"])
             booked = sum(b["minutes"] for b in day["bookings"].values() if b["visit_id"] == visit_id)
             if visit["status"] in OPEN and booked > visit["end"] - visit["start"]:
                 self.found(Fault.ROOM, f"{day['_id']} {visit_id}")
@@ -230,15 +249,24 @@ class Watcher:
             return
         if self.tables.work(at, visit["start"], visit["end"]) < visit["end"] - visit["start"] or visit["end"] <= visit["start"]:
             self.found(Fault.WORKING_TIME, where)
+        self._driven_to(on, visit_id, now)
+        at_home = sum(v["visit_kind"] == "HOME" for _, v in _routes(now)[visit["team_id"]])
+        if visit["visit_kind"] == "HOME" and at_home > team["home_visits_per_day"]:
+            self.found(Fault.HOME_VISITS, where)
+
+    def _driven_to(self, on: str, visit_id: str, now: Mapping[str, Document]) -> None:
+        """Its team can be there in time, and at its next visit."""
+        visit, at = now[visit_id], date.fromisoformat(on)
+        team = self.tables.by_id.get(visit["team_id"])
+        if team is None:
+            self.found(Fault.NO_SUCH_TEAM, f"{on} {visit_id}")
+            return
         route = _routes(now)[visit["team_id"]]
         place = [i for i, _ in route].index(visit_id)
         free, here = (route[place - 1][1]["end"], _at(route[place - 1][1])) if place else (0, self.tables.base)
         if self.tables.work(at, free, visit["start"]) < self.tables.way(team, here, _at(visit)):
-            self.found(Fault.TRAVEL, where)
+            self.found(Fault.TRAVEL, f"{on} {visit_id}")
         self._drives_on(at, team, visit_id, route)
-        at_home = sum(v["visit_kind"] == "HOME" for _, v in route)
-        if visit["visit_kind"] == "HOME" and at_home > team["home_visits_per_day"]:
-            self.found(Fault.HOME_VISITS, where)
 
     def _stretched(self, on: str, visit_id: str, now: Mapping[str, Document]) -> None:
         """Others joined and it takes longer: still in one stretch of work, and the team is in time for its next visit."""
@@ -407,7 +435,9 @@ class Watcher:
         self._kits[placement_id] = kit
         booked, needed = self._days[on]["bookings"][placement_id]["minutes"], _minutes(member["items"], details)
         most = [t.most(u, _at(visit)) for t in (tables, self.tables) if (u := t.by_id.get(visit["team_id"]))]
-        if booked < needed and not any(booked >= m for m in most):
+        if visit["team_id"] not in self.tables.by_id:  # corrected since: then what the others can do counted
+            most.append(max((self.tables.most(u, _at(visit)) for u in self.tables.by_id.values()), default=0))
+        if booked < needed and not any(booked >= m for m in most) and placement_id not in self._taken_over:
             self.found(Fault.MINUTES, f"{where} {booked} < {needed}")
         earliest = {i["item_id"]: i.get("not_before") for i in details["items"]}
         if any((earliest.get(i["item_id"]) or "") > on for i in member["items"]):
