@@ -319,6 +319,8 @@ class Story:
     async def agrees(self) -> bool:
         """The desk agrees on a place by phone, of those offered or of its own: later, tomorrow or yet today."""
         rng, on = self.rng, self._on(self.rng.choice([0, 0, 1, 1, 2, 4]))
+        if rng.random() < 0.6:
+            await self.asks()  # who is on the phone just now has no date yet
         assert self.city.http is not None
         offered = (await self.city.http.get(f"/v1/plans/{on}/holes")).json()["candidates"] if rng.random() < 0.7 else []
         if offered:
