@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from pelangi.chassis.running import serve
@@ -31,6 +31,7 @@ class Settings(ServiceSettings):
 
     plan_by: PRIORITY, or FIRST_COME for who wants to see what a list kept in the order of arrival would do.
     travel_matrix: a CSV file of minutes measured on the roads, see `roads.read_roads`; none means by distance everywhere.
+    fairness: minutes of driving that it may cost to come a day earlier to a kelurahan, per day that it waits longer than the median.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
@@ -42,11 +43,12 @@ class Settings(ServiceSettings):
     announce: Announce = Announce.AT_ONCE
     plan_by: PlanBy = PlanBy.PRIORITY
     travel_matrix: Path | None = None
+    fairness: Annotated[int, Field(ge=0, le=60)] = 0
 
 
 def timers(runtime: Runtime, solver: Solver, settings: Settings, roads: Roads) -> Sequence[Timer]:
     """The leader's work: plan, finish what calls and dead processes left, sweep."""
-    work = Work.of(runtime, solver, settings.announce, settings.plan_by, roads)
+    work = Work.of(runtime, solver, roads=roads, fairness=settings.fairness, announce=settings.announce, plan_by=settings.plan_by)
     return (
         Timer("planner", 1.0, work.planner),
         Timer("finish", 1.0, work.finish, woken=False),

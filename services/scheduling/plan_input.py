@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from statistics import mean, median
 
 from pelangi.chassis.clock import local_date
 from pelangi.contracts.codes import VisitKind, VisitStatus
@@ -62,10 +63,11 @@ def question(
     planned: Mapping[str, Seat] | None = None,
     per_job: int = REPLAN,
     seed: int = 1,
+    fairness: int = 0,
 ) -> Question | None:
     """What the planner is asked for these, on at least so many dates; None where there is nothing to ask.
 
-    planned: where they sit in the plan so far, of which nobody was told.
+    planned: where they sit in the plan so far, of which nobody was told. fairness: see `backlogs`.
     """
     minutes = sum(max(ask.minutes, ask.block) for ask in asks)
     dates = dates_with_room(horizon.loaded(), horizon.days, minutes, reference, fewest)
@@ -75,6 +77,9 @@ def question(
     jobs = [job_of(ask, cases[ask.request_id], dates, now) for ask in asks]
     if planned:
         jobs = [replace(j, seat=planned[j.job_id], level=Level.PLANNED) if j.job_id in planned else j for j in jobs]
+    if fairness:
+        more = backlogs(asks, cases, now)
+        jobs = [replace(j, backlog=round(fairness * more[ask.village_code])) for j, ask in zip(jobs, asks, strict=True)]
     jobs = [*standing_jobs(days, reference), *jobs]
     return Question(
         jobs=jobs,
@@ -104,6 +109,19 @@ def job_of(ask: Ask, case: Case, dates: Sequence[date], now: datetime) -> Job:
         hours=hours,
         earliest=ask.earliest,
     )
+
+
+def backlogs(asks: Iterable[Ask], cases: Mapping[str, Case], now: datetime) -> dict[str, float]:
+    """By kelurahan, by how many days those of these who live there have waited longer than in the median one (SCHEDULING.md §7).
+
+    What a day of it counts is a setting, in minutes of driving for each later day; 0 until the figures show a difference.
+    """
+    waited: dict[str, list[int]] = {}
+    for ask in asks:
+        waited.setdefault(ask.village_code, []).append((now - waiting_since(cases[ask.request_id])).days)
+    means = {village: mean(days) for village, days in waited.items()}
+    usual = median(means.values()) if means else 0.0
+    return {village: max(0.0, days - usual) for village, days in means.items()}
 
 
 def standing_jobs(days: Iterable[Day], reference: Reference) -> list[Job]:

@@ -129,6 +129,7 @@ class Round:
     plans: Collection
     announce: Announce = Announce.AT_ONCE
     plan_by: PlanBy = PlanBy.PRIORITY
+    fairness: int = 0
     planner: Planner = field(default_factory=FirstFit)
     _rolling: Rolling | None = None
     _not_before: dict[str, float] = field(default_factory=dict)
@@ -172,7 +173,7 @@ class Round:
     async def _roll(self, cases: Sequence[Case], outlook: Outlook, reference: Reference) -> int:
         """The rolling plan for those who can wait; how many were told a date."""
         if self._rolling is None:
-            self._rolling = Rolling(self.plans, self.clock, self.booker, self.seating)
+            self._rolling = Rolling(self.plans, self.clock, self.booker, self.seating, self.fairness)
         await outlook.read_on()
         asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in cases}
         return await self._rolling(cases, asks, outlook, reference)
@@ -244,7 +245,8 @@ class Round:
             return [], {}
         for_planner = [asks[i] for i in cases if plan_input.is_planned(asks[i])]
         alone = plan_input.one_of_each_place(for_planner, outlook.horizon, reference)
-        question = plan_input.question(alone, cases, outlook.horizon, reference, self.clock.now())
+        now = self.clock.now()
+        question = plan_input.question(alone, cases, outlook.horizon, reference, now, fairness=self.fairness)
         answer = await self.seating.ask(question, alone)
         if answer is None:
             return [], {}

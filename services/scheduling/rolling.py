@@ -74,6 +74,7 @@ class Rolling:
     clock: Clock
     booker: Booker
     seating: Seating
+    fairness: int = 0
     _planned: set[str] = field(default_factory=set)
     _last: float | None = None
 
@@ -96,6 +97,7 @@ class Rolling:
             planned={i: seat_of(seat) for i, seat in kept.get("seats", {}).items()},
             per_job=EVENING if due else REPLAN,
             seed=kept.get("number", 0) + 1,
+            fairness=self.fairness,
         )
         answer = await self.seating.ask(question, alone)
         self._planned, self._last = set(by_id), time.monotonic()

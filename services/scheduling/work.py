@@ -37,14 +37,19 @@ class Work:
         cls,
         runtime: Runtime,
         solver: Solver | None = None,
+        *,
         announce: Announce = Announce.AT_ONCE,
         plan_by: PlanBy = PlanBy.PRIORITY,
         roads: Roads | None = None,
+        fairness: int = 0,
     ) -> "Work":
-        """solver: of the planner; none given means in this process. roads: what was measured; none given means nothing."""
+        """solver: of the planner; none given means in this process. roads: what was measured; none given means nothing.
+
+        fairness: see `plan_input.backlogs`.
+        """
         days, reference = runtime.store.collection(DAYS), Sources(runtime.store.collection(REFERENCE), roads or Roads())
         cases, clock, plans = runtime.cases, runtime.clock, runtime.store.collection(PLANS)
-        booker = Booker(cases, days, clock)
+        booker, signal = Booker(cases, days, clock), runtime.written
         spreader = Spreader(cases, days, reference, clock, booker)
         return cls(
             runtime=runtime,
@@ -53,7 +58,7 @@ class Work:
             plans=plans,
             booker=booker,
             spreader=spreader,
-            planner=Round(cases, days, reference, clock, runtime.written, booker, solver or Inline(), plans, announce, plan_by),
+            planner=Round(cases, days, reference, clock, signal, booker, solver or Inline(), plans, announce, plan_by, fairness),
             sweeper=Sweeper(cases, days, clock),
             day_calls=DayCalls(spreader),
         )

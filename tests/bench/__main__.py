@@ -17,7 +17,7 @@ from tests.bench.figures import Figure
 from tests.bench.machine import machine
 from tests.bench.report import OUT, render
 
-PARTS = ("consume", "relay", "http", "readable", "cost", "memory", "startup", "chain")
+PARTS = ("consume", "relay", "http", "readable", "windows", "cost", "memory", "startup", "chain")
 
 
 def main(names: list[str]) -> int:

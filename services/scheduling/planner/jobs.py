@@ -44,7 +44,8 @@ class Job:
     job_id: random, of the request (or of the visit, where several requests share it). received: the day on which its age counts
     from. at: where. minutes: on site. weight: 1 to 100. must: cannot wait longer. kit: equipment codes. blanks: by kind. at_home:
     counts among a team's home visits. hours: (ISO weekday, from, to) when people are there; empty for always. earliest: no day
-    before. backlog_days: by how much its kelurahan waits longer than the median. seat, level: where it is now, and how firmly.
+    before. backlog: minutes of driving that each later day costs more, since its kelurahan waits longer than others. seat, level:
+    where it is now, and how firmly.
     promised: the window in which an announced visit must start.
     """
 
@@ -59,7 +60,7 @@ class Job:
     at_home: bool = True
     hours: tuple[tuple[int, int, int], ...] = ()
     earliest: date | None = None
-    backlog_days: int = 0
+    backlog: int = 0
     level: Level = Level.OPEN
     seat: Seat | None = None
     promised: Window | None = None

@@ -19,8 +19,6 @@ LATER = 3
 """Tenths of a minute of driving that each day later costs, per point of priority: sooner is better."""
 OTHER_DAY = 30
 """Minutes of driving that it costs to move a planned visit to another day: plans stay as they are unless it is worth it."""
-BACKLOG = 0
-"""Minutes of driving per day later and day of backlog of a kelurahan: 0 until a difference is seen (SCHEDULING.md §7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def penalty(job: Job) -> int:
 
 def cost(job: Job, on: date, days_ahead: int) -> int:
     """What a date costs beside the driving, in minutes: waiting longer, and leaving the day it was planned for."""
-    waiting = (LATER * job.weight + 10 * BACKLOG * job.backlog_days) * days_ahead // 10
+    waiting = (LATER * job.weight + 10 * job.backlog) * days_ahead // 10
     moved = job.level == Level.PLANNED and job.seat is not None and job.seat.date != on
     return waiting + (OTHER_DAY if moved else 0)
 

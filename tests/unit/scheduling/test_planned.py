@@ -1,7 +1,7 @@
 """The planner in the service: what it decides is booked, explained and shown; what it cannot decide is for first fit."""
 
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,14 +14,15 @@ from services.scheduling.case import Case
 from services.scheduling.days import Day, blanks_in
 from services.scheduling.metrics import UNPLANNED
 from services.scheduling.plan_input import dates_with_room, job_of, one_of_each_place, standing_jobs, team_days
-from services.scheduling.planner.interface import Ask
+from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Level
 from services.scheduling.planner.questions import Answer, BadPlan, Question
+from services.scheduling.planner.table import cost
 from services.scheduling.planner.worker import PlannerDied
 from services.scheduling.planning import PlanBy, ask_for
 from services.scheduling.reference import as_reference, defaults
 from services.scheduling.work import Work
-from tests.unit.scheduling.city import NOW, OTHER_VILLAGE, TOMORROW, City, details, fold_facts, request_id
+from tests.unit.scheduling.city import NOW, OTHER_VILLAGE, TOMORROW, VILLAGE, City, details, fold_facts, request_id
 
 REFERENCE = as_reference(defaults())
 CARD = [ServiceKind.KTP_NEW]
@@ -210,3 +211,19 @@ async def test_by_first_come_the_order_of_arrival_decides_and_nothing_else(city:
     await city.run()
     assert {(await city.visit(n))["date"] for n in range(1, 13)} == {TOMORROW.isoformat()}
     assert (await city.visit(13))["date"] > TOMORROW.isoformat()
+
+
+def test_a_kelurahan_that_waits_longer_is_not_put_off_further_where_the_office_wants_that() -> None:
+    waited = {1: 9, 2: 9, 3: 1, 4: 1, 5: 1}
+    villages = {1: OTHER_VILLAGE, 2: OTHER_VILLAGE, 3: VILLAGE, 4: VILLAGE, 5: "19.71.05.1005"}
+    found = [details(n, village=villages[n], filled_at=NOW - timedelta(days=days)) for n, days in waited.items()]
+    cases = {request_id(n): fold_facts(fact).after for n, fact in zip(waited, found, strict=True)}
+    asks = [ask_for(case, REFERENCE, TOMORROW) for case in cases.values()]
+    assert plan_input.backlogs(asks, cases, NOW) == {OTHER_VILLAGE: 8.0, VILLAGE: 0.0, "19.71.05.1005": 0.0}
+    horizon = Horizon([TOMORROW], {}, {TOMORROW})
+    for fairness in (0, 3):
+        question = plan_input.question(asks, cases, horizon, REFERENCE, NOW, fairness=fairness)
+        assert question is not None
+        assert [job.backlog for job in question.jobs] == [8 * fairness, 8 * fairness, 0, 0, 0]
+    job = question.jobs[0]
+    assert cost(job, TOMORROW, 2) - cost(replace(job, backlog=0), TOMORROW, 2) == 2 * 24

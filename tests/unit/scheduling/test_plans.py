@@ -30,7 +30,7 @@ def served_weight(plan: Plan, everybody: list[Job]) -> int:
 
 def test_a_job_and_a_team_day_know_exactly_this() -> None:
     assert [f.name for f in fields(Job)] == [
-        "job_id", "received", "at", "minutes", "weight", "must", "kit", "blanks", "at_home", "hours", "earliest", "backlog_days",
+        "job_id", "received", "at", "minutes", "weight", "must", "kit", "blanks", "at_home", "hours", "earliest", "backlog",
         "level", "seat", "promised",
     ]  # fmt: skip
     assert [f.name for f in fields(TeamDay)] == [
