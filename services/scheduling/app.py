@@ -31,7 +31,7 @@ class Settings(ServiceSettings):
 
     plan_by: PRIORITY, or FIRST_COME for who wants to see what a list kept in the order of arrival would do.
     travel_matrix: a CSV file of minutes measured on the roads, see `roads.read_roads`; none means by distance everywhere.
-    fairness: minutes of driving that it may cost to come a day earlier to a kelurahan, per day that it waits longer than the median.
+    fairness: minutes of driving that coming a day earlier to a kelurahan may cost, per day that it waits longer than others.
     """
 
     model_config = SettingsConfigDict(env_prefix="SCHEDULING_", hide_input_in_errors=True)
