@@ -226,3 +226,21 @@ async def test_after_a_hand_over_the_visit_takes_place_and_can_be_moved_or_calle
     assert (await city.visit(2))["date"] > str(TOMORROW)
     placed = {b["request_id"] for day in city.days().values() for b in day["bookings"].values()}
     assert {request_id(n) for n in before} == placed
+
+
+async def test_a_service_that_died_after_the_write_leaves_nobody_behind(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = await planned(city, 12, persons=2)
+
+    async def dies(*_: Any) -> None:
+        """It is gone."""
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.scheduling.spreading.Spreader.begin", dies)
+        answer = await down(city)
+    assert [(await city.visit(n))["revision"] for n in before] == [1] * 12
+    await city.run()
+    after = {n: await city.visit(n) for n in before}
+    assert sum(v["revision"] == 2 for v in after.values()) == answer["handed_over"] + answer["moved"] > 0
+    assert not any(v["team_id"] == "team-1" and v["date"] == str(TOMORROW) for v in after.values())
+    for n in before:
+        assert await city.scheduled(n) == [("SCHEDULED", 1), ("RESCHEDULED", 2)][: after[n]["revision"]]
