@@ -29,16 +29,15 @@ up: setup ## run everything on this machine; Ctrl-C ends it
 	$(BIN)/pelangi up --play
 
 test: setup tools ## all tests, on real Kafka and a real store; names the slowest
-	$(BIN)/python -m pytest --durations=30
+	$(BIN)/python -m tests.suites
 
-check: setup tools ## style, types, boundaries, contracts, deployment files
+check: setup ## style, types, boundaries, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pelangi contracts check --against contracts/released/v1
 	$(BIN)/pelangi rules check
-	$(BIN)/python -m pytest -q tests/deploy
 
 mutants: setup ## edits that break a rule: each must fail its named test
 	$(BIN)/python tests/mutants/run.py
