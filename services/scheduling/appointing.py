@@ -8,15 +8,15 @@ from datetime import datetime
 
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.web import FieldError, Problem, invalid
-from pelangi.contracts.codes import Need
 from services.scheduling.bodies import Appointment
-from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, open_visit
 from services.scheduling.days import Day, book
 from services.scheduling.holes import NOTICE, earliest_minute
 from services.scheduling.planner.first_fit import slot_in
+from services.scheduling.planner.priority import urgency_of
 from services.scheduling.planning import ask_for
 from services.scheduling.reference import Reference
+from services.scheduling.rescheduling import check_date
 
 
 def appointment(case: Case, body: Appointment, day: Day, reference: Reference, now: datetime) -> Slot:
@@ -43,17 +43,9 @@ def appointment(case: Case, body: Appointment, day: Day, reference: Reference, n
 
 def _check(case: Case, body: Appointment, reference: Reference, now: datetime) -> None:
     today = local_date(now)
-    if body.date < today:
-        raise invalid([FieldError("#/date", "past", "Tanggal sudah lewat. / The date is past.")])
-    if body.date > reference.calendar.after(today, HORIZON):
-        raise invalid([FieldError("#/date", "too_far", "Terlalu jauh. / Too far ahead.")])
+    check_date(body.date, reference, now, today=True)
     if not body.agreed and body.date <= reference.calendar.after(today):
         raise invalid([FieldError("#/agreed", "not_agreed", "Tanyakan dulu lewat telepon. / Ask them by phone first.")])
-    earliest = earliest_minute(body.date, now) - (NOTICE if _is_emergency(case) and body.date == today else 0)
+    earliest = earliest_minute(body.date, now) - (NOTICE if urgency_of(case, now).life_critical and body.date == today else 0)
     if body.minute < earliest:
         raise invalid([FieldError("#/start", "too_soon", "Beri tahu dua jam sebelumnya. / Give two hours' notice.")])
-
-
-def _is_emergency(case: Case) -> bool:
-    """Whether somebody is in hospital: then the notice is what they agreed to."""
-    return any(Need.HOSPITAL in person["needs"] for person in case.get("details", {}).get("persons", []))

@@ -158,6 +158,8 @@ def amend(day: Day, slot: Slot, reference: Reference) -> Day:
     booking = day.get("bookings", {}).get(slot["placement_id"])
     if visit is None or member is None or booking is None or member["placement_id"] != slot["placement_id"]:
         return day
+    if visit["team_id"] != slot["team_id"]:  # another team took it over since: to be judged again with what that one has
+        return day
     room = visit["end"] - visit["start"] - used_minutes(day, slot["visit_id"]) + booking["minutes"]
     if visit["status"] not in NOT_STARTED or slot["minutes"] > room:
         return day
@@ -181,7 +183,7 @@ def is_amended(day: Day, slot: Slot) -> bool:
     """Whether the day has these items in the booking, at that place."""
     visit = day.get("visits", {}).get(slot["visit_id"])
     member = visit["members"].get(slot["request_id"]) if visit else None
-    if visit is None or member is None or member["placement_id"] != slot["placement_id"]:
+    if visit is None or member is None or member["placement_id"] != slot["placement_id"] or visit["team_id"] != slot["team_id"]:
         return False
     there = len(visit["members"]) > 1 or tuple(visit.get("at", slot["at"])) == tuple(slot["at"])
     return there and member["items"] == slot["items"]
@@ -232,7 +234,7 @@ def used_minutes(day: Day, visit_id: str) -> int:
 
 def out_since(day: Day | None, team_id: str) -> int:
     """The minute of the day from which a team cannot go out; past the day's end where it can."""
-    return min((out["since"] for out in (day or {}).get("out", []) if out["team_id"] == team_id), default=ALL_DAY)
+    return next((out["since"] for out in (day or {}).get("out", []) if out["team_id"] == team_id), ALL_DAY)
 
 
 def equipped(day: Day, slot: Slot, team: Team) -> bool:

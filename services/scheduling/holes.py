@@ -39,12 +39,16 @@ async def who_fits(on: date, day: Day | None, cases: Sequence[Case], reference: 
     if not reference.calendar.works(on):
         return []
     horizon = Horizon([on], {on: day} if day else {}, {on})
-    waiting = [c for c in cases if open_visit(c) is None and wanted(c) is None]
+    waiting = [c for c in cases if open_visit(c) is None and wanted(c) is None and _of_use(c, on)]
     heaviest = sorted(waiting, key=lambda c: (-weight(urgency_of(c, now)), c["_id"]))[:AT_MOST]
     asks = {c["_id"]: ask_for(c, reference, on) for c in heaviest}
-    fit = {i: ask for i, ask in asks.items() if plan_input.is_planned(ask) and (ask.earliest is None or ask.earliest <= on)}
     by_id = {c["_id"]: c for c in heaviest}
-    return await asyncio.to_thread(_candidates, fit, by_id, horizon, reference, now)
+    return await asyncio.to_thread(_candidates, asks, by_id, horizon, reference, now)
+
+
+def _of_use(case: Case, on: date) -> bool:
+    """Whether a team that drives can do something for it that day."""
+    return case["details"]["place"]["visit_kind"] in plan_input.ON_THE_ROAD and case.get("plan_from", "") <= on.isoformat()
 
 
 def earliest_minute(on: date, now: datetime) -> int:
@@ -61,18 +65,16 @@ def _candidates(
         question = plan_input.question([ask], cases, horizon, reference, now, fewest=1)
         if question is None:
             continue
-        job = next(j for j in question.jobs if j.job_id == request_id)
-        for proposal in places(question, _not_before(job, horizon.dates[0], now), 1):
+        job = _today(next(j for j in question.jobs if j.job_id == request_id), ask, horizon.dates[0], now)
+        for proposal in places(question, job, 1) if job.hours else []:
             slot = slot_of(ask, proposal, horizon, reference) if proposal.cost <= DETOUR else None
             if slot:
                 found.append(Candidate(slot, proposal.cost, job.weight))
     return sorted(found, key=lambda c: (-c.weight, c.cost, c.slot["request_id"]))
 
 
-def _not_before(job: Job, on: date, now: datetime) -> Job:
-    """The job, at hours of that day which are not over."""
-    first = earliest_minute(on, now)
-    hours = [h for h in job.hours or ((on.isoweekday(), 0, ALL_DAY),) if h[0] == on.isoweekday()]
-    return replace(
-        job, hours=tuple((weekday, max(start, first), end) for weekday, start, end in hours if max(start, first) < end)
-    )
+def _today(job: Job, ask: Ask, on: date, now: datetime) -> Job:
+    """The job at those of the people's hours on that day that are not over; without hours where all are."""
+    first, weekday = earliest_minute(on, now), on.isoweekday()
+    theirs = [(start, end) for day, start, end in ask.availability if day == weekday] if ask.availability else [(0, ALL_DAY)]
+    return replace(job, hours=tuple((weekday, max(start, first), end) for start, end in theirs if max(start, first) < end))

@@ -5,10 +5,11 @@ go to the first later day with room; for whom none was found the planner looks a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
+from pelangi.chassis.clock import JAKARTA
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.reasons import REASON_CLASS, REASONS, ReasonClass
 from services.scheduling.case import NOT_STARTED, Case, Slot
@@ -23,6 +24,7 @@ from services.scheduling.days import (
     equipped,
     gap,
     home_visits,
+    out_since,
 )
 from services.scheduling.lifecycle import changed
 from services.scheduling.planner.first_fit import slot_in
@@ -34,6 +36,8 @@ from services.scheduling.rescheduling import kit_in
 
 PROMISED = 60
 """Minutes by which the start of an announced visit may move (SCHEDULING.md §7, level L2)."""
+NOT_SOONER = 30
+"""Minutes that another team needs at least, from now on, to be there today."""
 REASONS_OUT = frozenset(
     reason for reason, facts in REASONS.deferral.items() if facts.auto_reschedule and REASON_CLASS[reason] != ReasonClass.RESIDENT
 )
@@ -42,11 +46,16 @@ REASONS_OUT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What decides who is taken over first and where: of the requests in a visit. hours: within which the people are there."""
+    """What decides who is taken over first and where: of the requests in a visit. hours: of that day, when the people are there.
+
+    availability: (ISO weekday, from, to) of one request; of several, who have hours of their own each, none.
+    """
 
     weight: int
     kit: tuple[str, ...]
     hours: tuple[int, int]
+    availability: tuple[tuple[int, int, int], ...] = ()
+    deadline: date | None = None
 
 
 def known_of(day: Day, visit_id: str, cases: Mapping[str, Case], now: datetime) -> Known:
@@ -57,6 +66,8 @@ def known_of(day: Day, visit_id: str, cases: Mapping[str, Case], now: datetime) 
         weight=max((weight(urgency_of(case, now)) for case in members), default=0),
         kit=tuple(sorted(kit_in(day, visit_id, cases))),
         hours=_hours(date.fromisoformat(day["_id"]), visit, members),
+        availability=availability_of(members[0]["details"]) if len(members) == 1 else (),
+        deadline=min((date.fromisoformat(d["date"]) for c in members if (d := c["details"].get("deadline"))), default=None),
     )
 
 
@@ -66,16 +77,19 @@ def affected(day: Day, team_id: str, since: int) -> list[str]:
     return [i for i, v in visits if v["team_id"] == team_id and v["status"] in NOT_STARTED and v["end"] > since]
 
 
-def take_out(day: Day, out: Out, known: Mapping[str, Known], reference: Reference) -> Day:
+def take_out(day: Day, out: Out, known: Mapping[str, Known], reference: Reference, now: datetime) -> Day:
     """The day in which a team is out, after other teams took over what they can, who needs it most first.
 
-    A visit of which nothing is `known` joined since and is not taken over.
+    A visit of which nothing is `known` joined since and is not taken over. Reported twice, the earlier hour counts.
     """
-    already = [o for o in day.get("out", []) if o["team_id"] != out["team_id"]]
-    day = cast(Day, {**day, "out": [*already, out]})
+    others = [o for o in day.get("out", []) if o["team_id"] != out["team_id"]]
+    earlier: Out = {**out, "since": min(out["since"], out_since(day, out["team_id"]))}
+    day = cast(Day, {**day, "out": [*others, earlier]})
+    local = now.astimezone(JAKARTA)
+    earliest = local.hour * 60 + local.minute + NOT_SOONER if day["_id"] <= local.date().isoformat() else 0
     ids = [i for i in affected(day, out["team_id"], out["since"]) if i in known]
     for visit_id in sorted(ids, key=lambda i: (-known[i].weight, day["visits"][i]["start"], i)):
-        day = _taken_over(day, visit_id, known[visit_id], out["reason"], reference) or day
+        day = _taken_over(day, visit_id, known[visit_id], out["reason"], reference, earliest) or day
     return day
 
 
@@ -103,7 +117,9 @@ def to_later_days(
     """A slot for each of these visits, who needs it most first. `choose`: finds one and takes it."""
     slots: dict[str, Slot] = {}
     for visit_id in sorted(visit_ids, key=lambda i: (-known[i].weight, day["visits"][i]["start"], i)):
-        if slot := choose(ask_to_move(day, visit_id, known[visit_id].kit, reference)):
+        mine = known[visit_id]
+        ask = ask_to_move(day, visit_id, mine.kit, reference)
+        if slot := choose(replace(ask, availability=mine.availability, deadline=mine.deadline)):
             slots[visit_id] = slot
     return slots
 
@@ -116,10 +132,12 @@ def broken_promises(day: Day | None) -> list[dict[str, Any]]:
     ]
 
 
-def _taken_over(day: Day, visit_id: str, known: Known, reason: str, reference: Reference) -> Day | None:
+def _taken_over(  # noqa: PLR0917 - called once
+    day: Day, visit_id: str, known: Known, reason: str, reference: Reference, earliest: int
+) -> Day | None:
     visit = day["visits"][visit_id]
     ask = ask_to_move(day, visit_id, known.kit, reference)
-    for (first, last), team in _choices(visit, known, reference):
+    for (first, last), team in _choices(visit, known, reference, earliest):
         slot = slot_in(ask, date.fromisoformat(day["_id"]), team, reference, (first, last))
         full = visit["visit_kind"] == VisitKind.HOME and home_visits(day, team.team_id) >= team.home_visits_per_day
         if full or not equipped(day, slot, team):
@@ -130,13 +148,13 @@ def _taken_over(day: Day, visit_id: str, known: Known, reason: str, reference: R
     return None
 
 
-def _choices(visit: DayVisit, known: Known, reference: Reference) -> Iterator[tuple[tuple[int, int], Team]]:
-    """At the promised minute by any other team; then within the promise."""
+def _choices(visit: DayVisit, known: Known, reference: Reference, earliest: int) -> Iterator[tuple[tuple[int, int], Team]]:
+    """At the promised minute by any other team; then later, then earlier within the promise; never before `earliest`."""
     teams = [t for t in reference.serving(VisitKind(visit["visit_kind"])) if t.team_id != visit["team_id"]]
-    promise = max(visit["start"] - PROMISED, known.hours[0]), min(visit["end"] + PROMISED, known.hours[1])
-    for hours in ((visit["start"], visit["end"]), promise):
+    first, last = max(visit["start"] - PROMISED, known.hours[0]), min(visit["end"] + PROMISED, known.hours[1])
+    for start, end in ((visit["start"], visit["end"]), (visit["start"], last), (first, last)):
         for team in teams:
-            yield hours, team
+            yield (max(start, earliest), end), team
 
 
 def _rebooked(day: Day, visit_id: str, team: Team) -> Day:

@@ -158,7 +158,8 @@ class Round:
         told = 0
         if self.announce is Announce.EVENING and (later := [c for c in ready if can_wait(c, now)]):
             told = await self._roll(later, outlook, reference)
-            ready = [c for c in ready if not can_wait(c, now)]
+            if self._rolling is None or not self._rolling.failed:
+                ready = [c for c in ready if not can_wait(c, now)]
         by_age = self.plan_by is PlanBy.FIRST_COME
         batch = sorted(ready, key=lambda c: (0, waiting_since(c), c["_id"]) if by_age else order(c, now))[:BATCH]
         verdicts = await self._judge([c for c in batch if open_visit(c)], outlook.first, reference)

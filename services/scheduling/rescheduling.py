@@ -26,7 +26,9 @@ async def find_slot(
     """
     useful = _of_use(day, visit_id)
     if on is not None:
-        _check(on, day, reference, now)
+        check_date(on, reference, now)
+        if on.isoformat() == day["_id"]:
+            raise invalid([FieldError("#/date", "same_day", "Sudah pada tanggal itu. / It is on that date already.")])
         if on.isoformat() < useful:
             raise invalid([FieldError("#/date", "too_early", "Terlalu dini untuk layanan ini. / Too early for these services.")])
     dates = (
@@ -52,12 +54,13 @@ def _of_use(day: Day, visit_id: str) -> str:
     return max((i.get("not_before", "") for m in members for i in m["items"]), default="")
 
 
-def _check(on: date, day: Day, reference: Reference, now: datetime) -> None:
-    if on <= local_date(now):
+def check_date(on: date, reference: Reference, now: datetime, *, today: bool = False) -> None:
+    """Raises Problem 422 where no visit can be on a date: past (`today` may count as future), no working day, too far."""
+    if on < local_date(now):
+        raise invalid([FieldError("#/date", "past", "Tanggal sudah lewat. / The date is past.")])
+    if on == local_date(now) and not today:
         raise invalid([FieldError("#/date", "past", "Paling cepat besok. / Tomorrow at the earliest.")])
     if not reference.calendar.works(on):
         raise invalid([FieldError("#/date", "not_working_day", "Bukan hari kerja. / Not a working day.")])
     if on > reference.calendar.after(local_date(now), HORIZON):
         raise invalid([FieldError("#/date", "too_far", "Terlalu jauh. / Too far ahead.")])
-    if on.isoformat() == day["_id"]:
-        raise invalid([FieldError("#/date", "same_day", "Sudah pada tanggal itu. / It is on that date already.")])

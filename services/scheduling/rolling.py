@@ -76,7 +76,10 @@ class Rolling:
     seating: Seating
     fairness: int = 0
     _planned: set[str] = field(default_factory=set)
+    _outs: set[tuple[date, str, int]] = field(default_factory=set)
     _last: float | None = None
+    _failed: str | None = None
+    """The evening on which the planner had no answer: nobody waits for it another day, first fit places them."""
 
     async def __call__(self, cases: Sequence[Case], asks: Mapping[str, Ask], outlook: Outlook, reference: Reference) -> int:
         """Plan them again where it is time; in the evening, tell those whose date is near. How many were told."""
@@ -84,7 +87,8 @@ class Rolling:
         kept = cast(dict[str, Any], await self.plans.get(CURRENT) or {})
         evening = evening_of(now).isoformat()
         due = evening > kept.get("evening", evening)
-        if not due and not self._is_time(cases):
+        outs = {(on, out["team_id"], out["since"]) for on, day in outlook.horizon.days.items() for out in day.get("out", [])}
+        if self._unanswered(evening) or not (due or outs != self._outs or self._is_time(cases)):
             return 0
         by_id = {case["_id"]: case for case in cases}
         alone = plan_input.one_of_each_place(asks.values(), outlook.horizon, reference)
@@ -94,13 +98,15 @@ class Rolling:
             outlook.horizon,
             reference,
             now,
-            planned={i: seat_of(seat) for i, seat in kept.get("seats", {}).items()},
+            # in the evening from nothing: nobody was told, and who needs it more gets the nearer date
+            planned={} if due else {i: seat_of(seat) for i, seat in kept.get("seats", {}).items()},
             per_job=EVENING if due else REPLAN,
             seed=kept.get("number", 0) + 1,
             fairness=self.fairness,
         )
         answer = await self.seating.ask(question, alone)
-        self._planned, self._last = set(by_id), time.monotonic()
+        self._planned, self._outs, self._last = set(by_id), outs, time.monotonic()
+        self._failed = evening if due and question is not None and answer is None else None
         if answer is None or question is None:
             return 0
         slots = self._near(answer, alone, by_id, outlook, reference) if due else []
@@ -109,6 +115,14 @@ class Rolling:
         await self._keep(answer, question, told, evening if due else kept.get("evening", evening))
         await self.booker.leave_out({i: asdict(answer.reasons[i]) for i in by_id if i in answer.plan.left_out})
         return len(told)
+
+    @property
+    def failed(self) -> bool:
+        """Whether this evening's plan could not be made."""
+        return self._failed == evening_of(self.clock.now()).isoformat()
+
+    def _unanswered(self, evening: str) -> bool:
+        return self._failed == evening and self._last is not None and time.monotonic() - self._last < PAUSE_S
 
     def _is_time(self, cases: Sequence[Case]) -> bool:
         changed = len({case["_id"] for case in cases} ^ self._planned)

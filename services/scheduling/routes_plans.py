@@ -1,5 +1,6 @@
 """The plan of a day, who could still be taken in, and a team that cannot go out or is back."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.reference import Reference, read_reference
+from services.scheduling.rescheduling import check_date
 from services.scheduling.rolling import CURRENT
 from services.scheduling.seating import take
 from services.scheduling.work import Work
@@ -59,11 +61,10 @@ def add_plans(router: APIRouter, work: Work) -> None:
         reference = await read_reference(work.reference)
         if reference.team(body.team_id) is None:
             raise not_found()
-        if on < local_date(clock.now()):
-            raise Problem(409, "state", "Hari itu sudah lewat. / That day is past.")
+        check_date(on, reference, clock.now(), today=True)
         out: Out = {"team_id": body.team_id, "since": body.since_minute, "reason": body.reason}
-        counted = await _outage(work, on, day or {"_id": on.isoformat(), "version": 0}, out, command, reference)
-        return counted.response()
+        answer = await _outage(work, on, day or {"_id": on.isoformat(), "version": 0}, out, command, reference)
+        return answer.response()
 
     @router.post("/v1/plans/{on}/returns", openapi_extra=documented(Return))
     async def report_return(on: Date, request: Request) -> Response:
@@ -93,7 +94,7 @@ async def _outage(work: Work, on: date, day: Day, out: Out, command: Command, re
     members = {request_id for i in ids for request_id in day["visits"][i]["members"]}
     cases = cast(dict[str, Case], await work.runtime.cases.get_many(list(members))) if members else {}
     known = {i: outage.known_of(day, i, cases, now) for i in ids}
-    left = outage.affected(outage.take_out(day, out, known, reference), out["team_id"], out["since"])
+    left = outage.affected(outage.take_out(day, out, known, reference, now), out["team_id"], out["since"])
     horizon = Horizon([d for d in reference.calendar.upcoming(now) if d > on])
     outlook = Outlook(work.days, horizon)
     if left:
@@ -106,24 +107,42 @@ async def _outage(work: Work, on: date, day: Day, out: Out, command: Command, re
         return slot
 
     slots = outage.to_later_days(day, left, known, reference, choose)
-    after: list[Day] = []
+    tried: list[tuple[Day, Day, bytes]] = []
 
     def transition(found: Any) -> tuple[Any, Answer]:
-        taken = outage.take_out(found, out, known, reference)
-        after[:] = [outage.send_elsewhere(taken, out, slots, now)]
-        return after[0], Answer.of(200, views.outage(found, after[0], out))
+        after = outage.send_elsewhere(outage.take_out(found, out, known, reference, now), out, slots, now)
+        told = Answer.of(200, views.outage(found, after, out))
+        tried[:] = [(found, after, told.body)]
+        return after, told
 
     answer = await execute(work.days, on.isoformat(), command, transition, clock=work.runtime.clock)
-    _count(after[0], ids, out["reason"])
     work.runtime.written.set()
-    if written := cast(Day | None, await work.days.get(on.isoformat())):
-        await work.spreader.begin(written, ids)
+    if tried and answer.body is tried[0][2]:  # else somebody with the same key was faster, and counts
+        before, after, _ = tried[0]
+        await _handed_over(work, after, _count(after, outage.affected(before, out["team_id"], out["since"]), out["reason"]))
     return answer
 
 
-def _count(day: Day, ids: list[str], reason: str) -> None:
-    for visit in (day["visits"][i] for i in ids if i in day.get("visits", {})):
-        if broken := visit.get("broken"):
-            PROMISES_BROKEN.labels(reason).inc(broken["requests"])
-        elif visit["status"] in NOT_STARTED:
+async def _handed_over(work: Work, day: Day, ids: Sequence[str]) -> None:
+    """Whom another team takes over is told at once; those who move need a booking each, which the leader makes."""
+    written = cast(Day | None, await work.days.get(day["_id"])) if ids else None
+    if written:
+        await work.spreader.begin(written, ids)
+
+
+def _count(day: Day, ids: Sequence[str], reason: str) -> list[str]:
+    """Count what became of these visits; those that another team took over."""
+    handed_over: list[str] = []
+    for visit_id in ids:
+        visit = day["visits"][visit_id]
+        if visit["status"] in NOT_STARTED:
             HANDED_OVER.labels(reason).inc(len(visit["members"]))
+            handed_over.append(visit_id)
+        else:
+            PROMISES_BROKEN.labels(reason).inc(len(visit["members"]))
+    return handed_over
+
+
+for _reason in outage.REASONS_OUT:  # a series that begins at its first count would not alert anybody
+    PROMISES_BROKEN.labels(_reason)
+    HANDED_OVER.labels(_reason)

@@ -67,8 +67,16 @@ def add_requests(router: APIRouter, work: Work) -> None:
         raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
         command = Command(key, raw.digest, traceparent=request.headers.get("traceparent", ""))
         case = await _read(runtime, request_id)
-        answer = recall(cast(Any, case), command) or await _appoint(work, case, validate(Appointment, raw.value), command)
-        return await _settled(work, str(request_id), answer)
+        if (known := recall(cast(Any, case), command)) is not None:
+            return await _settled(work, str(request_id), known)
+        try:
+            answer = await _appoint(work, case, validate(Appointment, raw.value), command)
+            settled = await _settled(work, str(request_id), answer)
+        except Problem as problem:
+            APPOINTMENTS.labels(problem.code).inc()
+            raise
+        APPOINTMENTS.labels("booked").inc()
+        return settled
 
 
 async def _appoint(work: Work, case: Case, body: Appointment, command: Command) -> Answer:
@@ -98,9 +106,7 @@ async def _settled(work: Work, request_id: str, answer: Answer) -> Response:
         await work.booker.finish([case], await read_reference(work.reference))
         case = cast(Case, await work.runtime.cases.get(request_id))
     work.runtime.written.set()
-    placed = find_visit(case, visit_id) is not None
-    APPOINTMENTS.labels("booked" if placed else "full").inc()
-    if not placed:
+    if find_visit(case, visit_id) is None:
         raise Problem(409, "full", "Tempat itu baru saja terisi. / That place has just been taken.")
     return answer.response()
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
+from pelangi.chassis.logs import without_text
 from services.scheduling.agenda import errands_of, items_ahead, terms_of, usable
 from services.scheduling.case import Case, Slot, open_visit
 from services.scheduling.corrections import suits
@@ -37,7 +38,7 @@ class Seating:
             return await self.solver.plan(question)
         except Exception as error:
             UNPLANNED.labels(type(error).__name__).inc(len(asks))
-            log.exception("no plan", extra={"requests": len(asks)})
+            log.error("no plan", extra={"requests": len(asks)}, exc_info=without_text(error))
             return None
 
     def slots(

@@ -95,7 +95,9 @@ class Spreader:
         ids = [request_id for visit_id in visit_ids for request_id in day["visits"][visit_id]["members"]]
         known = cast(dict[str, Case], await self.cases.get_many(ids))
         if any(wanted(case) for case in known.values()):
-            await self.booker.hold_members(known.values(), day)
+            moving = [case for case in known.values() if (slot := wanted(case)) and slot["move"]]
+            await self.booker.finish(moving, await read_reference(self.reference))  # they leave their old day before
+            await self.booker.hold_members([case for case in known.values() if case not in moving], day)
             # read again: a member held just now follows as it is now, not as it was before
             known = cast(dict[str, Case], await self.cases.get_many(ids))
         seen = [lifecycle.seen(day, visit_id) for visit_id in visit_ids]
