@@ -15,7 +15,7 @@ from pelangi.contracts.request import Date
 from services.scheduling import outage, store, views
 from services.scheduling.bodies import Outage, Return
 from services.scheduling.case import NOT_STARTED, Case, Slot
-from services.scheduling.days import Day, Out
+from services.scheduling.days import MOVED, Day, Out
 from services.scheduling.holes import who_fits
 from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN
 from services.scheduling.outlook import Outlook
@@ -119,28 +119,29 @@ async def _outage(work: Work, on: date, day: Day, out: Out, command: Command, re
     work.runtime.written.set()
     if tried and answer.body is tried[0][2]:  # else somebody with the same key was faster, and counts
         before, after, _ = tried[0]
-        await _handed_over(work, after, _count(after, outage.affected(before, out["team_id"], out["since"]), out["reason"]))
+        await _spread(work, after, _count(after, outage.affected(before, out["team_id"], out["since"]), out["reason"]))
     return answer
 
 
-async def _handed_over(work: Work, day: Day, ids: Sequence[str]) -> None:
-    """Whom another team takes over is told at once; those who move need a booking each, which the leader makes."""
+async def _spread(work: Work, day: Day, ids: Sequence[str]) -> None:
+    """Whose visit stays on its day is told at once; those who move need a booking each, which the leader makes."""
     written = cast(Day | None, await work.days.get(day["_id"])) if ids else None
     if written:
         await work.spreader.begin(written, ids)
 
 
 def _count(day: Day, ids: Sequence[str], reason: str) -> list[str]:
-    """Count what became of these visits; those that another team took over."""
-    handed_over: list[str] = []
+    """Count what became of these visits; those of them that did not move."""
+    here: list[str] = []
     for visit_id in ids:
         visit = day["visits"][visit_id]
         if visit["status"] in NOT_STARTED:
             HANDED_OVER.labels(reason).inc(len(visit["members"]))
-            handed_over.append(visit_id)
         else:
             PROMISES_BROKEN.labels(reason).inc(len(visit["members"]))
-    return handed_over
+        if visit["status"] != MOVED:
+            here.append(visit_id)
+    return here
 
 
 for _reason in outage.REASONS_OUT:  # a series that begins at its first count would not alert anybody

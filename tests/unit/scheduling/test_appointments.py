@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
+from services.scheduling.metrics import APPOINTMENTS
 from services.scheduling.rolling import Announce
 from services.scheduling.work import Work
 from tests.unit.scheduling.city import NOW, TOMORROW, City, closed, details, request_id
@@ -97,8 +98,8 @@ async def test_of_two_for_one_place_one_gets_it_and_the_other_is_told_that_it_is
         ({"agreed": False}, 422, "not_agreed"),
         ({"date": "2026-11-23"}, 422, "past"),
         ({"date": str(TODAY), "start": "10:00"}, 422, "too_soon"),
-        ({"date": "2029-01-01"}, 422, "too_far"),
-        ({"date": "2026-11-28"}, 409, "full"),  # a Saturday
+        ({"date": "2029-01-02"}, 422, "too_far"),
+        ({"date": "2026-11-28"}, 422, "not_working_day"),  # a Saturday
         ({"start": "14:50"}, 409, "full"),
         ({"team_id": "team-9"}, 409, "full"),
         ({"team_id": "office"}, 409, "full"),
@@ -156,3 +157,31 @@ async def test_a_service_that_died_after_the_first_step_finishes_it(rolled: City
     assert ((await rolled.visit())["date"], (await rolled.visit())["start"]) == (str(TOMORROW), 600)
     assert (await appoint(rolled, key=key)).status_code == 200
     assert len((await rolled.case())["visits"]) == 1
+
+
+async def test_nobody_is_offered_at_an_hour_of_today_that_is_over_for_them(rolled: City) -> None:
+    morning = [{"weekday": 2, "start": "08:00", "end": "10:00"}]
+    await rolled.fold(details(1, availability=morning), details(2, availability=[{**morning[0], "weekday": 3}]), details(3))
+    await rolled.run()
+    assert [c["request_id"] for c in await holes(rolled, TODAY)] == [request_id(3)]
+    rolled.clock.at = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)  # 22:30
+    assert await holes(rolled, TODAY) == []
+
+
+async def test_a_deadline_at_a_hospital_is_an_emergency_too(rolled: City) -> None:
+    await rolled.fold(details(1, deadline={"date": "2026-11-26", "reason": "HOSPITAL"}))
+    assert (await appoint(rolled, date=str(TODAY), start="09:30")).status_code == 200
+
+
+async def test_a_call_repeated_is_counted_once(rolled: City) -> None:
+    await rolled.fold(details(1))
+    before = APPOINTMENTS.labels("booked")._value.get(), APPOINTMENTS.labels("full")._value.get()
+    key = "5f0b8d3e-1c62-4a77-9a55-0d7f3c1b2a14"
+    for _ in range(3):
+        await appoint(rolled, key=key)
+    await rolled.fold(details(2))
+    await appoint(rolled, 2)
+    assert (APPOINTMENTS.labels("booked")._value.get(), APPOINTMENTS.labels("full")._value.get()) == (
+        before[0] + 1,
+        before[1] + 1,
+    )

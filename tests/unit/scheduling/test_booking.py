@@ -31,7 +31,7 @@ async def consistent(city: City) -> None:
     cases: dict[str, Any] = city.store.collection("cases").documents
     booked: dict[str, str] = {}
     for day in city.days().values():
-        for placement_id, b in day["bookings"].items():
+        for placement_id, b in day.get("bookings", {}).items():
             assert placement_id not in booked
             booked[placement_id] = b["request_id"]
     for id_, case in cases.items():

@@ -1,6 +1,7 @@
 """A team cannot go out: others keep its promises where they can, the rest gets another date, and staff see what was broken."""
 
-from datetime import date
+import asyncio
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN
 from services.scheduling.outage import PROMISED, REASONS_OUT, Known, take_out
 from services.scheduling.plan_input import team_days
 from services.scheduling.reference import as_reference, defaults
-from tests.unit.scheduling.city import OTHER_VILLAGE, TOMORROW, VILLAGE, City, details, request_id
+from tests.unit.scheduling.city import NOW, OTHER_VILLAGE, TOMORROW, VILLAGE, City, details, request_id
 
 DOWN = {"team_id": "team-1", "reason": "VEHICLE_FAILURE"}
 OUTAGES, RETURNS = f"/v1/plans/{TOMORROW}/outages", f"/v1/plans/{TOMORROW}/returns"
@@ -66,6 +67,8 @@ async def test_whom_no_team_can_take_over_gets_the_first_later_day_and_the_promi
     answer = await down(city)
     after = {n: await city.visit(n) for n in before}
     assert all(after[n] == before[n] for n in before.keys() - mine)
+    await city.run()
+    after = {n: await city.visit(n) for n in before}
     moved = {n for n in mine if after[n]["date"] > str(TOMORROW)}
     assert moved and len(moved) == answer["moved"] and answer["without_a_date"] == 0
     assert all(after[n]["visit_id"] == before[n]["visit_id"] and after[n]["revision"] == 2 for n in mine)
@@ -99,9 +102,9 @@ def test_who_needs_it_most_is_taken_over_first(heavy: str) -> None:
     day: Day = {"_id": str(TOMORROW), "version": 1, "visits": visits, "bookings": {}}
     known = {i: Known(weight=70 if i == heavy else 10, kit=(), hours=(0, 1440)) for i in "abc"}
     out: Out = {"team_id": "team-1", "since": 0, "reason": "VEHICLE_FAILURE"}
-    after = take_out(day, out, known, as_reference(defaults()))
+    after = take_out(day, out, known, as_reference(defaults()), NOW)
     assert [i for i in "abc" if after["visits"][i]["team_id"] == "team-2"] == [heavy]
-    assert take_out(after, out, known, as_reference(defaults())) == after
+    assert take_out(after, out, known, as_reference(defaults()), NOW) == after
 
 
 async def test_no_visit_is_placed_with_a_team_that_is_out_until_it_is_back(city: City) -> None:
@@ -145,6 +148,7 @@ async def test_a_team_without_the_kit_takes_nothing_over(city: City) -> None:
     before = await planned(city, 1, kinds=[ServiceKind.KTP_RECORDING])
     assert before[1]["team_id"] == "team-1"
     answer = await down(city)
+    await city.run()
     assert (answer["handed_over"], answer["moved"]) == (0, 1)
     assert ((await city.visit())["team_id"], (await city.visit())["date"]) == ("team-1", "2026-11-26")
 
@@ -201,7 +205,7 @@ async def test_once_is_enough_and_twice_is_the_same(city: City) -> None:
     [
         (DOWN | {"reason": "NOT_AT_HOME"}, OUTAGES, 422),
         (DOWN | {"team_id": "team-9"}, OUTAGES, 404),
-        (DOWN, "/v1/plans/2026-11-23/outages", 409),
+        (DOWN, "/v1/plans/2026-11-23/outages", 422),
         ({"team_id": "team-1"}, OUTAGES, 422),
     ],
 )
@@ -244,3 +248,96 @@ async def test_a_service_that_died_after_the_write_leaves_nobody_behind(city: Ci
     assert not any(v["team_id"] == "team-1" and v["date"] == str(TOMORROW) for v in after.values())
     for n in before:
         assert await city.scheduled(n) == [("SCHEDULED", 1), ("RESCHEDULED", 2)][: after[n]["revision"]]
+
+
+async def test_nothing_is_handed_over_to_an_hour_that_is_past(city: City) -> None:
+    before = await planned(city, 4)
+    team = before[1]["team_id"]
+    city.clock.at = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)  # 10:00 on the day itself, and nobody has set out
+    answer = await down(city, team_id=team)
+    await city.run()
+    past = [n for n, v in before.items() if v["team_id"] == team and v["end"] <= 600]
+    assert past and answer["moved"] >= len(past)
+    for n in before:
+        visit = await city.visit(n)
+        assert visit == before[n] or visit["date"] > str(TOMORROW) or visit["start"] >= 630
+
+
+def test_another_team_comes_rather_later_than_earlier_than_promised() -> None:
+    visits = {"a": visit_at(630, 1), "b": visit_at(635, 2, "team-2")}
+    day: Day = {"_id": str(TOMORROW), "version": 1, "visits": visits, "bookings": {}}
+    out: Out = {"team_id": "team-1", "since": 600, "reason": "VEHICLE_FAILURE"}
+    known = {"a": Known(weight=10, kit=(), hours=(0, 1440))}
+    after = take_out(day, out, known, as_reference(defaults()), NOW)["visits"]["a"]
+    assert (after["team_id"], after["start"]) == ("team-2", 690)
+    early = take_out(day, out, {"a": Known(weight=10, kit=(), hours=(0, 720))}, as_reference(defaults()), NOW)["visits"]["a"]
+    assert (early["team_id"], early["start"]) == ("team-2", 570)
+
+
+async def test_two_calls_with_one_key_at_once_are_one_and_count_once(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    await planned(city, 12, persons=2)
+    collection = type(city.work.days)
+    for name in ("get", "update", "get_many", "update_many_guarded"):
+        monkeypatch.setattr(collection, name, giving_way(getattr(collection, name)))
+    broken = PROMISES_BROKEN.labels("VEHICLE_FAILURE")._value.get()
+    key = "5f0b8d3e-1c62-4a77-9a55-0d7f3c1b2a13"
+    one, other = await asyncio.gather(*(city.post(OUTAGES, DOWN, key) for _ in range(2)))
+    assert (one.status_code, one.content) == (other.status_code, other.content) == (200, one.content)
+    assert PROMISES_BROKEN.labels("VEHICLE_FAILURE")._value.get() - broken == one.json()["moved"] > 0
+
+
+async def test_two_clerks_who_report_the_same_break_no_promise_twice(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    await planned(city, 12, persons=2)
+    broken = PROMISES_BROKEN.labels("VEHICLE_FAILURE")._value.get()
+    cases, twins = city.work.runtime.cases, list[Any]()
+    read = cases.get_many
+
+    async def meanwhile(ids: Any) -> Any:
+        found = await read(ids)
+        if not twins:
+            twins.append(None)
+            twins.append((await city.post(OUTAGES, DOWN)).json())
+        return found
+
+    monkeypatch.setattr(cases, "get_many", meanwhile)
+    assert (await down(city))["moved"] == 0
+    rows = (await plan(city))["promises_broken"]
+    assert PROMISES_BROKEN.labels("VEHICLE_FAILURE")._value.get() - broken == len(rows) == twins[1]["moved"] > 0
+
+
+async def test_reported_again_for_a_later_hour_it_is_out_from_the_earlier_one(city: City) -> None:
+    await down(city)
+    await down(city, since="13:00")
+    assert out_since(city.days()[str(TOMORROW)], "team-1") == 0
+
+
+@pytest.mark.parametrize(("on", "code"), [("2999-01-04", "too_far"), ("2026-11-28", "not_working_day")])
+async def test_only_days_that_a_visit_could_have(city: City, on: str, code: str) -> None:
+    answer = await city.post(f"/v1/plans/{on}/outages", DOWN)
+    assert (answer.status_code, [e["code"] for e in answer.json()["errors"]]) == (422, [code])
+    assert not city.days()
+
+
+async def test_who_moves_to_a_later_day_is_at_home_then(city: City) -> None:
+    await planned(city, 1, availability=[{"weekday": 3, "start": "08:00", "end": "12:00"}])
+    await down(city, team_id="team-2")
+    await down(city)
+    await city.run()
+    assert (await city.visit())["date"] == "2026-12-02"  # the next Wednesday
+
+
+def test_every_reason_is_counted_from_nought_on() -> None:
+    exported = {s.labels["reason"] for m in PROMISES_BROKEN.collect() for s in m.samples if s.name.endswith("_total")}
+    assert exported >= set(REASONS_OUT)
+
+
+def giving_way(call: Any) -> Any:
+    """The same call, with others in between."""
+
+    async def slowly(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        found = await call(*args, **kwargs)
+        await asyncio.sleep(0)
+        return found
+
+    return slowly

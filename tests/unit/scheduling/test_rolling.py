@@ -10,6 +10,7 @@ from pelangi.contracts.codes import Need, VisitKind, VulnerabilityCategory
 from pelangi.contracts.topics import VISIT_SCHEDULED
 from services.scheduling import rolling
 from services.scheduling.metrics import CAPACITY_SHORT, TOLD
+from services.scheduling.planner.questions import Answer, Question
 from services.scheduling.rolling import CURRENT, PLANS, Announce, evening_of
 from services.scheduling.work import Work
 from tests.unit.scheduling.city import NOW, TOMORROW, City, closed, created, details, request_id
@@ -179,3 +180,47 @@ async def test_what_is_planned_and_not_told_is_shown_with_its_reason_and_the_pla
     assert shown["plan"] == {"number": 1, "input_hash": plan(rolled)["input_hash"]}
     assert (await rolled.request())["tentative"] == {k: v for k, v in mine.items() if k != "request_id"}
     assert (await rolled.request())["visits"] == []
+
+
+HOME = "where somebody lives"
+
+
+class Silent:
+    """A planner with a fault of its own; `asked` counts."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def start(self) -> None:
+        """Nothing to get ready."""
+
+    async def plan(self, _: Question) -> Answer:
+        self.asked += 1
+        raise ValueError(HOME)
+
+
+async def test_on_an_evening_without_a_plan_first_fit_tells_a_date_to_everybody(
+    city: City, caplog: pytest.LogCaptureFixture
+) -> None:
+    solver = Silent()
+    city.work = Work.of(city.runtime, solver, announce=Announce.EVENING)
+    await city.fold(*(details(n) for n in range(1, 6)))
+    city.clock.at = EVENING - timedelta(hours=1)
+    await city.run()
+    assert await told(city, 5) == {}
+    city.store.collection(PLANS).documents[CURRENT] = {"_id": CURRENT, "version": 1, "evening": "2026-11-23", "seats": {}}
+    city.clock.at = EVENING
+    await city.run()
+    assert set(await told(city, 5)) == {1, 2, 3, 4, 5}
+    assert solver.asked <= 4
+    assert HOME not in caplog.text
+
+
+async def test_a_team_that_is_out_is_left_out_of_the_plan_at_once(rolled: City) -> None:
+    await rolled.fold(*(details(n) for n in range(1, 5)))
+    await rolled.run()
+    seats = plan(rolled)["seats"]
+    team, on = next((s["team_id"], s["date"]) for s in seats.values())
+    assert (await rolled.post(f"/v1/plans/{on}/outages", {"team_id": team, "reason": "KIT_FAILURE"})).status_code == 200
+    await rolled.run()
+    assert not [s for s in plan(rolled)["seats"].values() if (s["team_id"], s["date"]) == (team, on)]

@@ -214,3 +214,24 @@ async def test_the_office_moves_it_in_the_middle_of_a_correction(city: City, mon
     assert all("unspread" not in d for d in city.days().values())
     await consistent(city)
     assert (await city.visit())["date"] in {"2026-12-02", "2026-12-03"}
+
+
+@pytest.mark.parametrize("point", ["booking.after-wanted", "booking.after-booked", "booking.after-left"])
+@pytest.mark.parametrize("both_out", [True, False])
+async def test_an_outage_in_the_new_day_leaves_no_visit_standing_twice(
+    city: City, monkeypatch: pytest.MonkeyPatch, point: str, both_out: bool
+) -> None:
+    visit = await corrected(city)
+    with monkeypatch.context() as patched:
+        die_at(patched, point)
+        with pytest.raises(Died):
+            await city.work.planner()
+    slot = wanted(await city.case())
+    assert slot is not None
+    for team in ("team-1", "team-2") if both_out else (slot["team_id"],):
+        body = {"team_id": team, "reason": "VEHICLE_FAILURE"}
+        assert (await city.post(f"/v1/plans/{NEW}/outages", body)).status_code == 200
+    stands = [d for d in city.days().values() if visit in d.get("visits", {}) and d["visits"][visit]["status"] not in VACATED]
+    assert len([d for d in stands if not d["visits"][visit].get("arriving")]) <= 1
+    await finish(city)
+    await consistent(city)
