@@ -111,8 +111,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a team that is out is sent all the same",
         "services/scheduling/days.py",
-        'return min((out["since"]',
-        'return ALL_DAY or min((out["since"]',
+        'return next((out["since"]',
+        'return ALL_DAY or next((out["since"]',
         "tests/unit/scheduling/test_outage.py",
     ),
     Mutant(

@@ -121,7 +121,7 @@ class Story:
         city.clock.at = NOW
         self._place_tables()
         announce = self.rng.choice(list(Announce))
-        city.work = Work.of(city.runtime, solver, announce)
+        city.work = Work.of(city.runtime, solver, announce=announce)
         solver.watcher = self.watcher = Watcher(self.tables(), NOW)
         self._say(f"{announce}, teams {self._value('teams')['teams']}, hours {self._value('calendar')}")
         self._days: dict[str, Any] = {}
