@@ -347,7 +347,9 @@ class Story:
         members = sorted({request_id for visit in theirs for request_id in visit["members"]})
         self._say(f"  {on} {team} {since} of {[int(m[-12:], 16) for m in members]}")
         body = {"team_id": team, "since": since, "reason": DeferralReason.VEHICLE_FAILURE}
-        return await self.post(f"/v1/plans/{on}/outages", body, members, "outage")
+        done = await self.post(f"/v1/plans/{on}/outages", body, members, "outage")
+        await self.city.work.finish()  # the leader's next second: those who move are booked before time goes by
+        return done
 
     async def is_back(self) -> bool:
         """It can go out again."""
