@@ -26,6 +26,10 @@ PLANNER_SECONDS = Histogram(
 PLANNER_CRASHES = Counter("pelangi_planner_crashes_total", "Deaths of the planner's process; the question was asked again")
 PLANS_REFUSED = Counter("pelangi_plans_refused_total", "Plans that the validator refused; nothing of them was published")
 TOLD = Counter("pelangi_visits_told_total", "Visits announced in the evening, by how many working days ahead", ["days_ahead"])
+MISFITS = Gauge(
+    "pelangi_team_days_left_alone",
+    "Team-days of the last plan whose promised visits no longer fit the hours; nobody is planned there",
+)
 CAPACITY_SHORT = Counter("pelangi_capacity_short_total", "Requests for which no team has time before they are due")
 PROMISES_BROKEN = Counter(
     "pelangi_promises_broken_total", "Requests whose announced visit the office could not make as promised", ["reason"]

@@ -11,7 +11,7 @@ from services.scheduling.case import Case, Slot, open_visit
 from services.scheduling.corrections import suits
 from services.scheduling.days import book
 from services.scheduling.equipment import blanks_of, kit_of, needed_for
-from services.scheduling.metrics import UNPLANNED
+from services.scheduling.metrics import MISFITS, UNPLANNED
 from services.scheduling.minutes import minutes_for, most_minutes
 from services.scheduling.planner.explain import JOINED
 from services.scheduling.planner.first_fit import slot_in
@@ -35,11 +35,13 @@ class Seating:
         if question is None:
             return None
         try:
-            return await self.solver.plan(question)
+            answer = await self.solver.plan(question)
         except Exception as error:
             UNPLANNED.labels(type(error).__name__).inc(len(asks))
             log.error("no plan", extra={"requests": len(asks)}, exc_info=without_text(error))
             return None
+        MISFITS.set(len(answer.misfits))
+        return answer
 
     def slots(
         self, answer: Answer, asks: Sequence[Ask], cases: Mapping[str, Case], horizon: Horizon, reference: Reference

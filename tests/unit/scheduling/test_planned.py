@@ -12,7 +12,7 @@ from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling import plan_input
 from services.scheduling.case import Case
 from services.scheduling.days import Day, blanks_in
-from services.scheduling.metrics import UNPLANNED
+from services.scheduling.metrics import MISFITS, UNPLANNED
 from services.scheduling.plan_input import dates_with_room, job_of, one_of_each_place, standing_jobs, team_days
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Level
@@ -112,6 +112,7 @@ async def test_requests_for_one_place_share_the_visit_that_the_planner_finds(cit
 
 
 async def test_promised_visits_that_no_longer_fit_their_day_stay_and_hold_up_nobody(city: City) -> None:
+    MISFITS.set(0)
     await city.fold(*(details(n, persons=3) for n in range(1, 13)))
     await city.run()
     before = [(await city.visit(n))["start"] for n in range(1, 13)]
@@ -120,6 +121,7 @@ async def test_promised_visits_that_no_longer_fit_their_day_stay_and_hold_up_nob
     await city.run()
     assert [(await city.visit(n))["start"] for n in range(1, 13)] == before
     assert 10 * 60 <= (await city.visit(13))["start"] < 12 * 60
+    assert MISFITS._value.get() > 0
 
 
 async def test_windows_are_one_a_date_the_cheapest_first_and_can_be_booked(city: City) -> None:
