@@ -150,4 +150,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "        except ZeroDivisionError as error:",
         "tests/unit/scheduling/test_planned.py",
     ),
+    Mutant(
+        "a session that nobody is in any more is cancelled",
+        "services/scheduling/days.py",
+        '    stays = members or visit.get("session") or visit["status"] in VACATED',
+        '    stays = members or visit["status"] in VACATED',
+        "tests/unit/scheduling/test_sessions.py",
+    ),
+    Mutant(
+        "time in which nobody came is left to who walks in",
+        "services/scheduling/days.py",
+        "        free = max(free, since) + minutes",
+        "        free += minutes",
+        "tests/unit/scheduling/test_sessions.py",
+    ),
 )
