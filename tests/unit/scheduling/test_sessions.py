@@ -11,6 +11,7 @@ from pelangi.contracts.codes import RequestStatus, ServiceKind, VisitKind
 from pelangi.contracts.topics import VISIT_COMPLETED, VISIT_SCHEDULED
 from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN, WALK_INS
 from services.scheduling.reference import defaults
+from services.scheduling.rolling import Announce
 from services.scheduling.work import Work
 from tests.unit.scheduling.city import NOW, OTHER_VILLAGE, TOMORROW, VILLAGE, City, closed, details, item_id, request_id
 from tests.unit.scheduling.test_booking import Died, consistent, die_at
@@ -199,6 +200,46 @@ async def test_a_post_is_joined_too(city: City) -> None:
     await city.fold(details(1, visit_kind=POST))
     await city.run()
     assert (await city.visit())["visit_id"] == visit_id
+
+
+async def test_a_session_some_days_ahead_is_joined_rather_than_a_team_sent_there_before(city: City) -> None:
+    visit_id = await opened(city, date(2026, 11, 30))
+    await city.fold(details(1, visit_kind=POINT), details(2, visit_kind=POINT, needs=["HOSPITAL"]))
+    await city.fold(details(3, visit_kind=POINT, availability=[{"weekday": 2, "start": "08:00:00", "end": "15:00:00"}]))
+    await city.fold(details(4, visit_kind=POINT, deadline={"date": date(2026, 11, 27), "reason": "AID"}))
+    await city.run()
+    assert (await city.visit(1))["visit_id"] == visit_id
+    for n in (2, 3, 4):  # too urgent, not there then, too late
+        assert (await city.visit(n))["visit_id"] != visit_id, n
+
+
+async def test_whoever_needs_it_more_joins_the_next_days_session_too(city: City) -> None:
+    visit_id = await opened(city)
+    await city.fold(details(1, visit_kind=POINT, needs=["HOSPITAL"]))
+    await city.run()
+    assert (await city.visit())["visit_id"] == visit_id
+
+
+async def test_one_too_far_ahead_or_full_keeps_nobody_waiting(city: City) -> None:
+    full, far = await opened(city, end="10:10"), await opened(city, date(2026, 12, 17))
+    await city.fold(details(1, visit_kind=POINT))
+    await city.run()
+    assert (await city.visit())["visit_id"] not in {full, far}
+
+
+async def test_told_in_the_evening_too_they_join_at_once_and_the_others_are_planned(city: City) -> None:
+    city.work = Work.of(city.runtime, announce=Announce.EVENING)
+    visit_id = await opened(city, date(2026, 11, 30), end="11:00")
+    await city.fold(*(details(n, visit_kind=POINT) for n in range(1, 5)), details(5, visit_kind=POST))
+    await city.run()
+    inside = [n for n in range(1, 6) if (await city.case(n)).get("visits")]
+    assert len(inside) == 3 and 5 not in inside
+    assert {(await city.visit(n))["visit_id"] for n in inside} == {visit_id}
+    city.clock.at = datetime(2026, 11, 24, 10, 5, tzinfo=UTC)  # 17:05
+    await city.run()
+    for n in {1, 2, 3, 4, 5} - set(inside):
+        assert (await city.visit(n))["date"] in {str(TOMORROW), "2026-11-26"}
+    await consistent(city)
 
 
 # --- it stands while nobody is in it
