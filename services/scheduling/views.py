@@ -211,6 +211,7 @@ def _visit_of_request(v: CaseVisit) -> dict[str, Any]:
         "reason": v["reason"],
         "asked": v.get("asked"),
         "why": v.get("why"),
+        "walked_in_at": v["village_code"] if v.get("walk_in") else None,
     }
 
 

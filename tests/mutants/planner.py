@@ -139,8 +139,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "nobody sees a broken promise",
         "services/scheduling/outage.py",
-        '"reason": out["reason"], "broken": broken}',
-        '"reason": out["reason"]}',
+        '            after["broken"] = broken\n',
+        "            pass\n",
         "tests/unit/scheduling/test_outage.py",
     ),
     Mutant(

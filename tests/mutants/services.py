@@ -21,7 +21,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a day without limit",
         "services/scheduling/days.py",
-        'if slot["visit_kind"] == VisitKind.HOME and _home_visits(day, team.team_id) >= team.home_visits_per_day:',
+        'if slot["visit_kind"] == VisitKind.HOME and home_visits(day, team.team_id) >= team.home_visits_per_day:',
         "if False:",
         "tests/unit/scheduling",
     ),
