@@ -53,7 +53,7 @@ def test_a_story_has_the_same_plans_in_two_processes() -> None:
     program = (
         "import asyncio\nfrom tests.unit.scheduling import event_sequences as es\n"
         "async def main():\n  async with es.stage() as (city, solver):\n"
-        "    print('\\n'.join((await es.told(7, city, solver)).traces[7]))\n"
+        "    print('\\n'.join((await es.told(8, city, solver)).traces[8]))\n"
         "asyncio.run(main())\n"
     )
     one, other = (subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in range(2))
