@@ -81,7 +81,8 @@ def _place(request: RequestHistory, record: Record, data: events.Data) -> Iterat
     except ValueError:  # intake does not know the request: a finding of its own
         return
     area_code = getattr(data, "area_code", None)
-    if area_code is not None and area_code not in {public_area_code(kind, code) for code in request.village_codes}:
+    known = request.village_codes | request.walked_in_at(getattr(data, "visit_id", None))
+    if area_code is not None and area_code not in {public_area_code(kind, code) for code in known}:
         yield request.finding("wrong-area", record.where)
     shown = getattr(data, "window", None) or getattr(data, "place", None)
     if shown is not None and kind not in PUBLIC_PLACE_KINDS:

@@ -195,6 +195,11 @@ class RequestHistory:
         known = {self.village_code, str((self.intake or {}).get("place", {}).get("village_code", ""))}
         return frozenset(known | ({created.area_code} if created is not None and self.accepted is None else set())) - {""}
 
+    def walked_in_at(self, visit_id: str | None) -> frozenset[str]:
+        """The kelurahan of a visit that they came to without a date: any that has a session, wherever the request is for."""
+        visits = (self.scheduling or {}).get("visits", [])
+        return frozenset(v["walked_in_at"] for v in visits if v["visit_id"] == visit_id and v.get("walked_in_at"))
+
     @property
     def messages(self) -> list[Json]:
         """Notify's rows."""

@@ -2,13 +2,15 @@
 
 from datetime import date as Date
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pelangi.contracts.codes import ItemVisitOutcome
+from pelangi.contracts.codes import ItemVisitOutcome, VisitKind
 from pelangi.contracts.events import Id
 from pelangi.contracts.reasons import DeferralReason
+from pelangi.contracts.request import LocalTime, VillageCode
 from services.scheduling.outage import REASONS_OUT
 
 
@@ -93,3 +95,35 @@ class Appointment(Body):
     def minute(self) -> int:
         """Of the day."""
         return self.start.hour * 60 + self.start.minute
+
+
+class Session(Body):
+    """A visit at the office's point of a kelurahan, for whoever comes between two hours."""
+
+    team_id: TeamId
+    visit_kind: Literal[VisitKind.COMMUNITY_POINT, VisitKind.DISASTER_POST]
+    village_code: VillageCode
+    start: LocalTime
+    end: LocalTime
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.minute >= self.last_minute:
+            raise ValueError("ends before it starts")
+        return self
+
+    @property
+    def minute(self) -> int:
+        """Of the day, from which on."""
+        return self.start.hour * 60 + self.start.minute
+
+    @property
+    def last_minute(self) -> int:
+        """Of the day, until which."""
+        return self.end.hour * 60 + self.end.minute
+
+
+class WalkIn(Body):
+    """A request that is filed already, of somebody who came without a date."""
+
+    request_id: UUID

@@ -38,7 +38,8 @@ class Slot(TypedDict):
     at: where. kit, blanks: what the team must have, see `equipment`. place_keys: an institution by which others of the same
     place are recognised. asked: why the desk asked for it. why: why on this date, see `explain.Reason`.
     not_earlier: the date to which the office had moved the visit. terms, errands: what the request was when the slot was
-    chosen, see `agenda`.
+    chosen, see `agenda`. session: the visit stands without members too. walk_in: they came to the visit without a date, and
+    are there from this minute of the day on. status: of the visit when the day booked a walk-in.
     """
 
     placement_id: str
@@ -69,6 +70,9 @@ class Slot(TypedDict):
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
     why: NotRequired[dict[str, str] | None]
+    session: NotRequired[bool]
+    walk_in: NotRequired[int]
+    status: NotRequired[str]
 
 
 class Placement(TypedDict):
@@ -89,6 +93,7 @@ class CaseVisit(TypedDict):
     """One attempt at this request. start, end: minutes of the day. version: of the visit in its day, as applied here.
 
     terms, errands: the request as the visit takes it into account; another than the present one was corrected since.
+    walk_in: they came to it without a date, wherever the request says that they live.
     """
 
     visit_id: str
@@ -109,6 +114,7 @@ class CaseVisit(TypedDict):
     terms: NotRequired[dict[str, str] | None]
     errands: NotRequired[str | None]
     why: NotRequired[dict[str, str] | None]
+    walk_in: NotRequired[bool]
 
 
 class Case(BaseCase, total=False):
@@ -194,11 +200,17 @@ def is_plannable(case: Case) -> bool:
 
 
 def stands_elsewhere(case: Case, visit: CaseVisit) -> bool:
-    """Whether a correction moved the request away from where its visit goes, before the team has left."""
-    if "details" not in case or visit["status"] not in NOT_STARTED:
-        return False
-    place = case["details"]["place"]
-    return (place["visit_kind"], place["village_code"]) != (visit["visit_kind"], visit["village_code"])
+    """Whether a correction moved the request away from where its visit goes, before the team has left.
+
+    Never of a walk-in: they are where the visit goes.
+    """
+    return visit["status"] in NOT_STARTED and not visit.get("walk_in") and is_elsewhere(case, visit)
+
+
+def is_elsewhere(case: Case, visit: CaseVisit) -> bool:
+    """Whether the request is for another place than its visit."""
+    place = case.get("details", {}).get("place")
+    return place is not None and (place["visit_kind"], place["village_code"]) != (visit["visit_kind"], visit["village_code"])
 
 
 def must_part(case: Case, visit: CaseVisit) -> bool:

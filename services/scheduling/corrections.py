@@ -30,7 +30,7 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the visit. shared: others are in it, so that moving means leaving it. at: where it is, as known now."""
+    """What becomes of the visit. shared: not theirs alone, so that moving means leaving it. at: where it is, as known now."""
 
     act: Act
     items: Sequence[Item]
@@ -50,7 +50,7 @@ def judge(case: Case, day: Day, on: date, reference: Reference) -> Verdict | Non
         return None
     if slot["placement_id"] not in day["bookings"]:
         return None
-    shared = len(in_day["members"]) > 1
+    shared = len(in_day["members"]) > 1 or bool(in_day.get("session") or visit.get("walk_in"))
     room = (
         in_day["end"] - in_day["start"] - used_minutes(day, visit["visit_id"]) + day["bookings"][slot["placement_id"]]["minutes"]
     )

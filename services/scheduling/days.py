@@ -24,7 +24,10 @@ VACATED = frozenset({VisitStatus.CANCELLED, MOVED})
 
 
 class Booking(TypedDict):
-    """One request's share of a visit. version: of the visit when it was booked; older bookings have none."""
+    """One request's share of a visit. version: of the visit when it was booked; older bookings have none.
+
+    since, status: of a walk-in, the minute of the day from which on they were there, and the visit's status then.
+    """
 
     request_id: str
     visit_id: str
@@ -32,6 +35,8 @@ class Booking(TypedDict):
     minutes: int
     version: NotRequired[int]
     blanks: NotRequired[list[int]]
+    since: NotRequired[int]
+    status: NotRequired[str]
 
 
 class Member(TypedDict):
@@ -63,7 +68,8 @@ class DayVisit(TypedDict):
 
     at: where; older visits have none. place_keys: see Slot. members: by request. arriving: its request has not left the old day
     for here yet, and nobody joins. outcomes: by item, `{outcome, reason}`, once completed. handed_over: the version in which
-    another team took it over, see `outage`. broken: see there.
+    another team took it over, see `outage`. broken: see there. session: it was opened for whoever comes, and stands without
+    members too.
     """
 
     team_id: str
@@ -85,6 +91,7 @@ class DayVisit(TypedDict):
     arriving: NotRequired[bool]
     handed_over: NotRequired[int]
     broken: NotRequired[Broken]
+    session: NotRequired[bool]
 
 
 class Day(TypedDict, total=False):
@@ -113,7 +120,10 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
         return None
     known = day.get("visits", {}).get(slot["visit_id"])
     stands = known is not None and known["status"] not in VACATED
-    visit = _joined(day, known, slot, team, reference) if known and stands else _opened(day, known, slot, team, reference)
+    if "walk_in" in slot:
+        visit = _walked_in(day, known, slot) if known else None
+    else:
+        visit = _joined(day, known, slot, team, reference) if known and stands else _opened(day, known, slot, team, reference)
     if visit is None:
         return None
     booking: Booking = {
@@ -125,21 +135,33 @@ def book(day: Day, slot: Slot, reference: Reference) -> Day | None:
     }
     if any(slot.get("blanks", ())):
         booking["blanks"] = slot["blanks"]
-    visit_ids = day.get("visit_ids", [])
-    return cast(
-        Day,
-        {
-            **day,
-            "bookings": {**bookings, slot["placement_id"]: booking},
-            "visits": {**day.get("visits", {}), slot["visit_id"]: visit},
-            "visit_ids": visit_ids if slot["visit_id"] in visit_ids else [*visit_ids, slot["visit_id"]],
-        },
-    )
+    if "walk_in" in slot:
+        booking |= {"since": slot["walk_in"], "status": visit["status"]}
+    return _with_visit(cast(Day, {**day, "bookings": {**bookings, slot["placement_id"]: booking}}), slot["visit_id"], visit)
+
+
+def open_session(day: Day, slot: Slot, reference: Reference) -> Day | None:
+    """The day with a session that nobody is in yet; the same day where the visit stands already; None where there is no room."""
+    known, team = day.get("visits", {}).get(slot["visit_id"]), reference.team(slot["team_id"])
+    if known is not None and known["status"] not in VACATED:
+        return day
+    if team is None or slot["visit_kind"] not in team.visit_kinds:
+        return None
+    visit = _opened(day, known, {**slot, "joins": True, "session": True}, team, reference)
+    if visit is None:
+        return None
+    with_bookings = cast(Day, {**day, "bookings": day.get("bookings", {})})
+    return _with_visit(with_bookings, slot["visit_id"], {**visit, "members": {}})
+
+
+def to_move_to(visit: DayVisit, to: Slot) -> Slot:
+    """The slot to which a visit moves: a session remains one."""
+    return {**to, "session": True} if visit.get("session") else to
 
 
 def free(day: Day, placement_ids: Iterable[str]) -> Day:
     """The day without these bookings. Those of a visit that has ended stay: they are history. While it is under way the member
-    is marked as gone, and when nobody is left the visit is cancelled: the team need not go on.
+    is marked as gone, and when nobody is left the visit is cancelled: the team need not go on. A session stands all the same.
     """
     for placement_id in placement_ids:
         booking = day.get("bookings", {}).get(placement_id)
@@ -163,7 +185,7 @@ def amend(day: Day, slot: Slot, reference: Reference) -> Day:
     room = visit["end"] - visit["start"] - used_minutes(day, slot["visit_id"]) + booking["minutes"]
     if visit["status"] not in NOT_STARTED or slot["minutes"] > room:
         return day
-    alone = len(visit["members"]) == 1
+    alone = len(visit["members"]) == 1 and not visit.get("session")
     if not can_also(day, slot["placement_id"], (), slot.get("blanks", ()), reference):
         return day
     if alone and not in_time(day, slot["visit_id"], slot["at"], reference):
@@ -185,7 +207,7 @@ def is_amended(day: Day, slot: Slot) -> bool:
     member = visit["members"].get(slot["request_id"]) if visit else None
     if visit is None or member is None or member["placement_id"] != slot["placement_id"] or visit["team_id"] != slot["team_id"]:
         return False
-    there = len(visit["members"]) > 1 or tuple(visit.get("at", slot["at"])) == tuple(slot["at"])
+    there = len(visit["members"]) > 1 or visit.get("session", False) or tuple(visit.get("at", slot["at"])) == tuple(slot["at"])
     return there and member["items"] == slot["items"]
 
 
@@ -196,7 +218,8 @@ def booked(day: Day, slot: Slot) -> Slot | None:
         return None
     visit = day["visits"][booking["visit_id"]]
     version = booking.get("version", slot["visit_version"])
-    return {**slot, "start": visit["start"], "end": visit["end"], "visit_version": version}
+    found: Slot = {**slot, "start": visit["start"], "end": visit["end"], "visit_version": version}
+    return {**found, "status": booking["status"]} if "status" in booking else found
 
 
 def shared_visits(day: Day, slot: Slot) -> list[tuple[str, DayVisit]]:
@@ -338,6 +361,36 @@ def _joined(day: Day, visit: DayVisit, slot: Slot, team: Team, reference: Refere
     return {**visit, "end": end, "members": {**visit["members"], slot["request_id"]: _member(slot)}}
 
 
+def _walked_in(day: Day, visit: DayVisit, slot: Slot) -> DayVisit | None:
+    """The visit with somebody who came to it without a date; its end stays."""
+    if visit["status"] not in OPEN_VISIT or visit.get("arriving") or visit["visit_kind"] not in PUBLIC_PLACE_KINDS:
+        return None
+    if visit["team_id"] != slot["team_id"] or slot["request_id"] in visit["members"] or _served_by(day, slot) > visit["end"]:
+        return None
+    return {**visit, "members": {**visit["members"], slot["request_id"]: _member(slot)}}
+
+
+def _served_by(day: Day, slot: Slot) -> int:
+    """The minute of the day at which everybody in a visit has been served, a walk-in too: one after another, as they came.
+
+    Who had a date is taken to be there from the start. Time in which nobody was there is lost, and before the team is at the
+    place nobody is served.
+    """
+    visit, came = day["visits"][slot["visit_id"]], slot["walk_in"]
+    bookings = (b for b in day.get("bookings", {}).values() if b["visit_id"] == slot["visit_id"])
+    shares = sorted([*((b.get("since", visit["start"]), b["minutes"]) for b in bookings), (came, slot["minutes"])])
+    free = visit["start"] if visit["status"] == VisitStatus.ON_SITE else max(visit["start"], came)
+    for since, minutes in shares:
+        free = max(free, since) + minutes
+    return free
+
+
+def _with_visit(day: Day, visit_id: str, visit: DayVisit) -> Day:
+    visit_ids = day.get("visit_ids", [])
+    with_id = visit_ids if visit_id in visit_ids else [*visit_ids, visit_id]
+    return cast(Day, {**day, "visits": {**day.get("visits", {}), visit_id: visit}, "visit_ids": with_id})
+
+
 def _free_until(day: Day, visit: DayVisit, team: Team, reference: Reference) -> int:
     """How long the team can stay at a visit: until its next one, less the way there, and within one stretch of working time."""
     segments = reference.calendar.segments(date.fromisoformat(day["_id"]))
@@ -372,6 +425,8 @@ def _opened(day: Day, known: DayVisit | None, slot: Slot, team: Team, reference:
         "keys": known["keys"] if known else [],
         "place_keys": slot.get("place_keys", []),
     }
+    if slot.get("session"):
+        visit["session"] = True
     return {**visit, "arriving": True} if slot["move"] and not slot["joins"] else visit
 
 
@@ -390,7 +445,8 @@ def _gone(day: Day, placement_id: str, booking: Booking, visit: DayVisit) -> Day
     if member is None or member["placement_id"] != placement_id or member.get("gone"):
         return day
     members: dict[str, Member] = {**visit["members"], booking["request_id"]: {**member, "gone": True}}
-    status = VisitStatus.CANCELLED if all(m.get("gone") for m in members.values()) else visit["status"]
+    in_vain = all(m.get("gone") for m in members.values()) and not visit.get("session")
+    status = VisitStatus.CANCELLED if in_vain else visit["status"]
     after: DayVisit = {**visit, "members": members, "status": status}
     return cast(Day, {**day, "visits": {**day["visits"], booking["visit_id"]: after}})
 
@@ -401,7 +457,8 @@ def _freed(day: Day, placement_id: str, booking: Booking, visit: DayVisit) -> Da
         for request_id, m in visit["members"].items()
         if (request_id, m["placement_id"]) != (booking["request_id"], placement_id)
     }
-    status = visit["status"] if members or visit["status"] in VACATED else VisitStatus.CANCELLED
+    stays = members or visit.get("session") or visit["status"] in VACATED
+    status = visit["status"] if stays else VisitStatus.CANCELLED
     after: DayVisit = {**visit, "members": members, "status": status}
     bookings = {k: v for k, v in day["bookings"].items() if k != placement_id}
     return cast(Day, {**day, "bookings": bookings, "visits": {**day["visits"], booking["visit_id"]: after}})

@@ -10,7 +10,7 @@ from pelangi.chassis.web import FieldError, Problem, invalid, not_found
 from pelangi.contracts.codes import ItemVisitOutcome, VisitStatus
 from pelangi.contracts.reasons import DeferralReason
 from services.scheduling.case import NOT_STARTED, Slot
-from services.scheduling.days import MOVED, VACATED, Day, DayVisit
+from services.scheduling.days import MOVED, VACATED, Day, DayVisit, to_move_to
 from services.scheduling.model import Seen
 
 
@@ -64,7 +64,7 @@ def move(day: Day, visit_id: str, to: Slot, reason: DeferralReason) -> Day:
     """It will take place in another slot; its members follow one by one, each with a booking of its own."""
     visit = _visit(day, visit_id)
     _allow(visit, *NOT_STARTED)
-    return changed(day, visit_id, {**visit, "status": MOVED, "reason": reason, "moved_to": to})
+    return changed(day, visit_id, {**visit, "status": MOVED, "reason": reason, "moved_to": to_move_to(visit, to)})
 
 
 def leave(day: Day, to: Slot, placement_id: str) -> Day:
@@ -73,7 +73,7 @@ def leave(day: Day, to: Slot, placement_id: str) -> Day:
     member = visit["members"].get(to["request_id"]) if visit else None
     if visit is None or member is None or visit["status"] not in NOT_STARTED or member["placement_id"] != placement_id:
         return day
-    if len(visit["members"]) > 1:  # somebody joined since: nobody is taken along unasked
+    if len(visit["members"]) > 1 or visit.get("session"):  # somebody joined since: nobody is taken along unasked
         return day
     return changed(day, to["visit_id"], {**visit, "status": MOVED, "reason": to["reason"], "moved_to": {**to, "items": []}})
 

@@ -38,6 +38,7 @@ HANDED_OVER = Counter(
     "pelangi_visits_handed_over_total", "Requests whose visit another team made within its promised hours", ["reason"]
 )
 APPOINTMENTS = Counter("pelangi_appointments_total", "Places that the desk agreed with people by phone", ["outcome"])
+WALK_INS = Counter("pelangi_walk_ins_total", "People who came to a visit without a date", ["outcome"])
 UNPLANNED = Counter(
     "pelangi_visits_unplanned_total",
     "Visits placed by first fit because the planner had no answer the day accepted",

@@ -226,12 +226,12 @@ def _still_wanted(case: Case, slot: Slot) -> bool:
 
 
 def _answers(case: Case, slot: Slot) -> bool:
-    """Whether there is something to do in the slot, and where others are in the visit, at its place still."""
+    """Whether there is something to do in the slot, and where others are in the visit, at its place still; a walk-in is there."""
     to_do = {i["item_id"] for i in items_to_visit(case)}
     place = case["details"]["place"]
     same = (place["visit_kind"], place["village_code"]) == (slot["visit_kind"], slot["village_code"])
     solo = not {place["visit_kind"], slot["visit_kind"]} & PUBLIC_PLACE_KINDS
-    return (same or solo) and any(i["item_id"] in to_do for i in slot["items"])
+    return (same or solo or "walk_in" in slot) and any(i["item_id"] in to_do for i in slot["items"])
 
 
 def _cancel(case: Case, visit: CaseVisit, now: datetime, *, reason: str | None) -> Case:
@@ -256,9 +256,9 @@ def _release(case: Case, slots: list[Slot], now: datetime) -> Case:
 
 
 def _visit(slot: Slot, revision: int) -> CaseVisit:
-    return {
+    visit: CaseVisit = {
         "visit_id": slot["visit_id"],
-        "status": VisitStatus.PLANNED,
+        "status": slot.get("status", VisitStatus.PLANNED),
         "revision": revision,
         "date": slot["day"],
         "start": slot["start"],
@@ -276,6 +276,7 @@ def _visit(slot: Slot, revision: int) -> CaseVisit:
         "errands": slot.get("errands"),
         "why": slot.get("why"),
     }
+    return {**visit, "walk_in": True} if "walk_in" in slot else visit
 
 
 def _let_go(case: Case, day: str, now: datetime) -> Case:

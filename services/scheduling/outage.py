@@ -25,6 +25,7 @@ from services.scheduling.days import (
     gap,
     home_visits,
     out_since,
+    to_move_to,
 )
 from services.scheduling.lifecycle import changed
 from services.scheduling.planner.first_fit import slot_in
@@ -94,13 +95,18 @@ def take_out(day: Day, out: Out, known: Mapping[str, Known], reference: Referenc
 
 
 def send_elsewhere(day: Day, out: Out, slots: Mapping[str, Slot], now: datetime) -> Day:
-    """The day after what nobody took over went to these slots of other days; what has none does not take place."""
+    """The day after what nobody took over went to these slots of other days; what has none does not take place.
+
+    A session that nobody is in was promised to nobody.
+    """
     for visit_id in affected(day, out["team_id"], out["since"]):
         visit, to = day["visits"][visit_id], slots.get(visit_id)
         broken: Broken = {"requests": len(visit["members"]), "date": to["day"] if to else None}
-        after: DayVisit = {**visit, "reason": out["reason"], "broken": broken}
+        after: DayVisit = {**visit, "reason": out["reason"]}
+        if visit["members"]:
+            after["broken"] = broken
         if to:
-            day = changed(day, visit_id, {**after, "status": MOVED, "moved_to": to})
+            day = changed(day, visit_id, {**after, "status": MOVED, "moved_to": to_move_to(visit, to)})
         else:
             day = changed(day, visit_id, {**after, "status": VisitStatus.FAILED, "completed_at": now})
     return day

@@ -165,8 +165,8 @@ def _with_room_for(ask: Ask, other: Ask, reference: Reference, on: date) -> Ask:
 
 
 def _places(visit: DayVisit) -> set[tuple[str, str, str]]:
-    """By what others recognise a visit that they may join."""
-    if visit["status"] != VisitStatus.PLANNED or visit.get("arriving"):
+    """By what others recognise a visit that they may join. Not a session: whom it can take has a place in it already."""
+    if visit["status"] != VisitStatus.PLANNED or visit.get("arriving") or visit.get("session"):
         return set()
     keys = [""] if visit["visit_kind"] in PUBLIC_PLACE_KINDS else visit.get("place_keys", [])
     return {(visit["visit_kind"], visit["village_code"], key) for key in keys}

@@ -31,7 +31,7 @@ from services.scheduling.planner.priority import due_day, order, waiting_since
 from services.scheduling.planner.worker import Solver
 from services.scheduling.reference import Reference, Sources, read_reference
 from services.scheduling.rolling import Announce, Rolling, can_wait
-from services.scheduling.seating import Seating, known, take, with_more
+from services.scheduling.seating import Seating, at_sessions, known, take, with_more
 from services.scheduling.store import read_days, waiting
 
 log = logging.getLogger(__name__)
@@ -172,12 +172,17 @@ class Round:
         return told + len(placed) + seen + kept + sum(c["_id"] in self._not_before for c in batch)
 
     async def _roll(self, cases: Sequence[Case], outlook: Outlook, reference: Reference) -> int:
-        """The rolling plan for those who can wait; how many were told a date."""
+        """The rolling plan for those who can wait, unless there is a session for them; how many were told a date."""
         if self._rolling is None:
             self._rolling = Rolling(self.plans, self.clock, self.booker, self.seating, self.fairness)
         await outlook.read_on()
         asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in cases}
-        return await self._rolling(cases, asks, outlook, reference)
+        by_id = {case["_id"]: case for case in cases}
+        slots = at_sessions(asks.values(), by_id, outlook.horizon, reference, self.clock.now())
+        there = {s["request_id"] for s in slots}
+        joined = await self.booker.place(slots, reference, {i: by_id[i] for i in there}) if slots else set()
+        others = {i: ask for i, ask in asks.items() if i not in there}
+        return len(joined) + await self._rolling([by_id[i] for i in others], others, outlook, reference)
 
     async def _judge(self, corrected: Sequence[Case], first: date, reference: Reference) -> dict[str, Verdict]:
         """What is to become of the visits of corrected requests."""
@@ -208,7 +213,10 @@ class Round:
             await outlook.read_on()
         asks = {case["_id"]: ask_for(case, reference, outlook.first) for case in batch}
         new = {c["_id"]: c for c in batch if c["_id"] not in verdicts}
-        slots, reasons = await self._planned(new, asks, outlook, reference)
+        at_once = at_sessions([asks[i] for i in new], new, outlook.horizon, reference, self.clock.now())
+        planned = {i: case for i, case in new.items() if not _has(at_once, case)}
+        slots, reasons = await self._planned(planned, asks, outlook, reference)
+        slots += at_once
         for case in (c for c in batch if not _has(slots, c)):
             verdict, ask = verdicts.get(case["_id"]), asks[case["_id"]]
             if verdict and verdict.act is Act.MOVE and (verdict.shared or _too_far(ask, outlook)):

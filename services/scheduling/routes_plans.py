@@ -1,4 +1,4 @@
-"""The plan of a day, who could still be taken in, and a team that cannot go out or is back."""
+"""The plan of a day, who could still be taken in, sessions at a place, and a team that cannot go out or is back."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse
 
 from pelangi.chassis.clock import local_date
 from pelangi.chassis.commands import Answer, Command, execute, recall
+from pelangi.chassis.ids import random_id
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.web import Problem, documented, idempotency_key, not_found, read_body, validate
 from pelangi.contracts.request import Date
-from services.scheduling import outage, store, views
-from services.scheduling.bodies import Outage, Return
+from services.scheduling import days, outage, sessions, store, views
+from services.scheduling.bodies import Outage, Return, Session
 from services.scheduling.case import NOT_STARTED, Case, Slot
 from services.scheduling.days import MOVED, Day, Out
 from services.scheduling.holes import who_fits
@@ -29,7 +30,7 @@ from services.scheduling.work import Work
 
 
 def add_plans(router: APIRouter, work: Work) -> None:
-    """GET the plan of a date and its holes; POST an outage, and its end."""
+    """GET the plan of a date and its holes; POST a session, an outage, and its end."""
     runtime, clock = work.runtime, work.runtime.clock
 
     @router.get("/v1/plans/{on}")
@@ -50,6 +51,26 @@ def add_plans(router: APIRouter, work: Work) -> None:
         reference, day = await read_reference(work.reference), cast(Day | None, await work.days.get(on.isoformat()))
         found = await who_fits(on, day, await store.waiting(runtime.cases, until=on), reference, clock.now())
         return JSONResponse({"date": on.isoformat(), "candidates": [views.candidate(each) for each in found]})
+
+    @router.post("/v1/plans/{on}/sessions", openapi_extra=documented(Session))
+    async def open_session(on: Date, request: Request) -> Response:
+        """A visit at the office's point of a kelurahan, for whoever comes: requests of that place join it by themselves."""
+        command, body = await _read(runtime, request, Session)
+        day = await work.days.get(on.isoformat())
+        if day is not None and (known := recall(day, command)) is not None:
+            return known.response()
+        reference = await read_reference(work.reference)
+        slot = sessions.session(body, on, random_id(), reference, clock.now())
+
+        def transition(found: Any) -> tuple[Any, Answer]:
+            after = days.open_session(found, slot, reference)
+            if after is None:
+                raise Problem(409, "full", "Tim tidak dapat di sana pada jam itu. / The team cannot be there at those hours.")
+            return after, Answer.of(200, {"visit_id": slot["visit_id"], "date": slot["day"], "team_id": slot["team_id"]})
+
+        answer = await execute(work.days, on.isoformat(), command, transition, clock=clock)
+        runtime.written.set()
+        return answer.response()
 
     @router.post("/v1/plans/{on}/outages", openapi_extra=documented(Outage))
     async def report_outage(on: Date, request: Request) -> Response:

@@ -1,6 +1,5 @@
 """Calls on a request: how it stands here, which windows could be offered, another visit."""
 
-import json
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,17 +9,16 @@ from fastapi.responses import JSONResponse
 from pelangi.chassis.commands import Answer, Command, execute, recall
 from pelangi.chassis.service import Runtime
 from pelangi.chassis.web import FieldError, Problem, documented, idempotency_key, invalid, not_found, read_body, validate
-from services.scheduling import model, views
+from services.scheduling import model, settling, views
 from services.scheduling.agenda import items_to_visit
 from services.scheduling.appointing import appointment
 from services.scheduling.bodies import AnotherVisit, Appointment
-from services.scheduling.case import Case, find_visit, is_plannable, live_items, open_visit, wanted
+from services.scheduling.case import Case, is_plannable, live_items, open_visit
 from services.scheduling.days import Day
 from services.scheduling.metrics import APPOINTMENTS
 from services.scheduling.proposing import propose
 from services.scheduling.reference import read_reference
 from services.scheduling.rolling import CURRENT
-from services.scheduling.seating import known
 from services.scheduling.work import Work
 
 
@@ -67,48 +65,18 @@ def add_requests(router: APIRouter, work: Work) -> None:
         raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
         command = Command(key, raw.digest, traceparent=request.headers.get("traceparent", ""))
         case = await _read(runtime, request_id)
-        if (known := recall(cast(Any, case), command)) is not None:
-            return await _settled(work, str(request_id), known)
-        try:
-            answer = await _appoint(work, case, validate(Appointment, raw.value), command)
-            settled = await _settled(work, str(request_id), answer)
-        except Problem as problem:
-            APPOINTMENTS.labels(problem.code).inc()
-            raise
-        APPOINTMENTS.labels("booked").inc()
-        return settled
+        answer = recall(cast(Any, case), command) or await _appoint(work, case, validate(Appointment, raw.value), command)
+        return await settling.settled(work, str(request_id), answer, APPOINTMENTS)
 
 
 async def _appoint(work: Work, case: Case, body: Appointment, command: Command) -> Answer:
-    """First step of the booking, with the answer remembered in the same write."""
+    """First step of the booking, see `settling`."""
     if not is_plannable(case) or not items_to_visit(case):
         raise Problem(409, "state", "Permohonan tidak dapat dijadwalkan. / The request cannot be planned now.")
     runtime, reference = work.runtime, await read_reference(work.reference)
     day = cast(Day, await work.days.get(body.date.isoformat()) or {"_id": body.date.isoformat(), "version": 0})
     slot = appointment(case, body, day, reference, runtime.clock.now())
-    told = {"request_id": case["_id"], "visit_id": slot["visit_id"], "date": slot["day"], "team_id": slot["team_id"]}
-
-    def transition(found: Any) -> tuple[Any, Answer]:
-        after = model.want(found, known(slot, found), runtime.clock.wall())
-        if after is found:
-            raise Problem(409, "state", "Sedang dijadwalkan; muat ulang. / It is being planned; read it again.")
-        return after, Answer.of(200, told)
-
-    return await execute(runtime.shared, case["_id"], command, transition, clock=runtime.clock)
-
-
-async def _settled(work: Work, request_id: str, answer: Answer) -> Response:
-    """The answer once the day has booked it. Raises Problem 409 `full` where somebody else was faster there."""
-    visit_id = json.loads(answer.body)["visit_id"]
-    case = cast(Case, await work.runtime.cases.get(request_id))
-    slot = wanted(case)
-    if slot is not None and slot["visit_id"] == visit_id:
-        await work.booker.finish([case], await read_reference(work.reference))
-        case = cast(Case, await work.runtime.cases.get(request_id))
-    work.runtime.written.set()
-    if find_visit(case, visit_id) is None:
-        raise Problem(409, "full", "Tempat itu baru saja terisi. / That place has just been taken.")
-    return answer.response()
+    return await settling.want(work, slot, command)
 
 
 def _asked_again(case: Case, body: AnotherVisit, now: Any) -> Case:

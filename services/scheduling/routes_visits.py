@@ -8,14 +8,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from pelangi.chassis.commands import Command, recall
+from pelangi.chassis.commands import Answer, Command, recall
 from pelangi.chassis.store import Document
-from pelangi.chassis.web import documented, idempotency_key, not_found, read_body, validate
-from services.scheduling import lifecycle, views
-from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling
+from pelangi.chassis.web import Problem, documented, idempotency_key, not_found, read_body, validate
+from services.scheduling import lifecycle, sessions, settling, views
+from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling, WalkIn
 from services.scheduling.case import Case
 from services.scheduling.day_calls import Call
 from services.scheduling.days import Day
+from services.scheduling.metrics import WALK_INS
 from services.scheduling.reference import read_reference
 from services.scheduling.rescheduling import find_slot
 from services.scheduling.store import days_of_visit
@@ -27,7 +28,7 @@ Prepare = Callable[[B, Day, str], Awaitable[Callable[[Day], Day]]]
 
 
 def add_visits(router: APIRouter, work: Work) -> None:
-    """GET and the five calls."""
+    """GET, the five calls, and who walks in."""
     runtime, clock = work.runtime, work.runtime.clock
 
     @router.get("/v1/visits/{visit_id}")
@@ -87,6 +88,28 @@ def add_visits(router: APIRouter, work: Work) -> None:
             return lambda day: lifecycle.move(day, visit, slot, body.reason)
 
         return await _call(work, visit_id, request, Rescheduling, prepare)
+
+    @router.post("/v1/visits/{visit_id}/walk-ins", openapi_extra=documented(WalkIn))
+    async def add_walk_in(visit_id: UUID, request: Request) -> Response:
+        """Somebody came to the place without a date; served there if the time left, the equipment and the blanks do."""
+        key = idempotency_key(request)
+        raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
+        command = Command(key, raw.digest, traceparent=request.headers.get("traceparent", ""))
+        case = await runtime.cases.get(str(validate(WalkIn, raw.value).request_id))
+        if case is None:
+            raise not_found()
+        answer = recall(case, command) or await _walk_in(work, cast(Case, case), str(visit_id), command)
+        return await settling.settled(work, case["_id"], answer, WALK_INS)
+
+
+async def _walk_in(work: Work, case: Case, visit_id: str, command: Command) -> Answer:
+    """First step of the booking, see `settling`."""
+    day, reference = await _current(work, visit_id), await read_reference(work.reference)
+    slot = sessions.walk_in(case, day, visit_id, reference, work.runtime.clock.now())
+    if slot is None:
+        WALK_INS.labels("full").inc()
+        raise Problem(409, "full", "Waktu atau bahan tidak cukup. / There is not enough time, or not what is needed.")
+    return await settling.want(work, slot, command)
 
 
 async def _call(work: Work, visit_id: UUID, request: Request, model: type[B], prepare: Prepare[B]) -> Response:

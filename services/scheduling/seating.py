@@ -1,9 +1,9 @@
 """From the planner's answer to slots: asked with the days as they are read, and taken in them so that the next one sees it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from pelangi.chassis.logs import without_text
 from services.scheduling.agenda import errands_of, items_ahead, terms_of, usable
@@ -14,13 +14,17 @@ from services.scheduling.equipment import blanks_of, kit_of, needed_for
 from services.scheduling.metrics import MISFITS, UNPLANNED
 from services.scheduling.minutes import minutes_for, most_minutes
 from services.scheduling.planner.explain import JOINED
-from services.scheduling.planner.first_fit import slot_in
+from services.scheduling.planner.first_fit import PATIENCE, session_for, slot_in
 from services.scheduling.planner.interface import Ask, Horizon, Planner
+from services.scheduling.planner.priority import cannot_wait, urgency_of, weight
 from services.scheduling.planner.questions import Answer, Question
 from services.scheduling.planner.worker import Solver
 from services.scheduling.reference import Reference
 
 log = logging.getLogger(__name__)
+
+TOO_HEAVY = 50
+"""From this weight on a request is not left to a session of a later day: the graver needs, as in `rolling.TOLD_EARLY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,23 @@ class Seating:
                     take(horizon, slot, reference)
                     slots.append(known({**slot, "why": asdict(JOINED)}, cases[ask.request_id]))
         return slots
+
+
+def at_sessions(
+    asks: Iterable[Ask], cases: Mapping[str, Case], horizon: Horizon, reference: Reference, now: datetime
+) -> list[Slot]:
+    """Slots in sessions that the office announced, of those who go to those places; taken in the horizon's days.
+
+    Who needs it more is not kept waiting for one.
+    """
+    slots: list[Slot] = []
+    for ask in (a for a in asks if a.joins):
+        case = cases[ask.request_id]
+        heavy = weight(urgency_of(case, now)) >= TOO_HEAVY or cannot_wait(case, now)
+        if slot := session_for(ask, horizon, reference, 0 if heavy else PATIENCE):
+            take(horizon, slot, reference)
+            slots.append(known({**slot, "why": asdict(JOINED)}, cases[ask.request_id]))
+    return slots
 
 
 def with_more(slot: Slot, ask: Ask, case: Case, horizon: Horizon, reference: Reference, *, planner: Planner) -> Slot:

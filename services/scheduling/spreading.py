@@ -17,11 +17,11 @@ from pelangi.chassis.ids import random_claim
 from pelangi.chassis.store import Collection
 from services.scheduling import lifecycle, model
 from services.scheduling.booking import Booker
-from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, trace_of, wanted
-from services.scheduling.days import MOVED, Day, DayVisit
+from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, is_elsewhere, trace_of, wanted
+from services.scheduling.days import MOVED, Day, DayVisit, open_session
 from services.scheduling.fold import fold
 from services.scheduling.metrics import ENDED, SPREAD_FAILURES
-from services.scheduling.reference import Sources, read_reference
+from services.scheduling.reference import Reference, Sources, read_reference
 from services.scheduling.store import unspread_days
 
 log = logging.getLogger(__name__)
@@ -108,14 +108,17 @@ class Spreader:
     async def _move(self, day: Day, visit_id: str, known: dict[str, Case]) -> bool:
         """Every member takes a place of its own in the visit's new day; for whom there is none, the planner finds another visit.
 
+        A session is there before them. Who walked in from elsewhere is not sent to where the team will be another day.
         False where somebody else is at the booking of a member: this visit is to be looked at again.
         """
         visit, reference = day["visits"][visit_id], await read_reference(self.reference)
         if unfinished := [c for c in known.values() if wanted(c)]:
             await self.booker.finish(unfinished, reference)
             known = cast(dict[str, Case], await self.cases.get_many(list(known)))
+        if visit["moved_to"].get("session"):
+            await self._open_session(visit["moved_to"], reference)
         behind = {i: c for i, c in known.items() if _is_behind(c, visit_id, visit)}
-        slots = [_member_slot(c, visit, day) for c in behind.values()]
+        slots = [_member_slot(c, visit, day) for c in behind.values() if not _came_from_elsewhere(c, visit_id)]
         for some in (slots[:1], slots[1:]):
             if some:
                 await self.booker.place(some, reference, behind)
@@ -126,6 +129,11 @@ class Spreader:
         }
         after = await fold(self.cases, parted, clock=self.clock, trace=trace_of) if parted else {}
         return not any(_is_behind(c, visit_id, visit) for c in after.values())
+
+    async def _open_session(self, to: Slot, reference: Reference) -> None:
+        days = await fold(self.days, {to["day"]: partial(_with_session, to, reference)}, clock=self.clock, create=True)
+        if not lifecycle.stands(days[to["day"]], to["visit_id"]):
+            log.warning("no room for a session by now", extra={"visit_id": to["visit_id"], "day": to["day"]})
 
     async def _fold_first_then_rest(self, known: Mapping[str, Case], transition: Callable[[Case], Case]) -> None:
         members = list(known)
@@ -146,6 +154,16 @@ def _all_spread(versions: Mapping[str, int], day: Day) -> Day:
     for visit_id, version in versions.items():
         day = lifecycle.spread(day, visit_id, version)
     return day
+
+
+def _with_session(to: Slot, reference: Reference, day: Day) -> Day:
+    """The day with the session, if it has room; not once more where it was there and moved on."""
+    return open_session(day, to, reference) or day
+
+
+def _came_from_elsewhere(case: Case, visit_id: str) -> bool:
+    mine = find_visit(case, visit_id)
+    return mine is not None and bool(mine.get("walk_in")) and is_elsewhere(case, mine)
 
 
 def _is_behind(case: Case, visit_id: str, visit: DayVisit) -> bool:

@@ -17,7 +17,7 @@ from services.scheduling.agenda import (
 )
 from services.scheduling.announce import place_of, window
 from services.scheduling.calendar import moment
-from services.scheduling.case import OPEN_VISIT, Case, CaseVisit, Slot, find_visit, is_over
+from services.scheduling.case import NOT_STARTED, OPEN_VISIT, Case, CaseVisit, Slot, find_visit, is_over
 from services.scheduling.days import MOVED, VACATED, Day, DayVisit, Out, where
 from services.scheduling.holes import Candidate
 from services.scheduling.outage import affected, broken_promises
@@ -30,10 +30,11 @@ def visit(day: Day, visit_id: str, cases: Mapping[str, Case]) -> dict[str, Any]:
     v = day["visits"][visit_id]
     return {
         "visit_id": visit_id,
-        "date": v["moved_to"]["day"] if v["status"] == MOVED and v["members"] else day["_id"],
-        "status": _status(v),
+        "date": v["moved_to"]["day"] if _is_on_its_way(day, visit_id) else day["_id"],
+        "status": _status(day, visit_id),
         "version": v["version"],
         "visit_kind": v["visit_kind"],
+        "session": v.get("session", False),
         "team_id": v["team_id"],
         "window": _window(day["_id"], v["start"], v["end"]),
         "place": _place(visit_id, v, cases),
@@ -94,15 +95,15 @@ def candidate(found: Candidate) -> dict[str, Any]:
 
 
 def outage(before: Day, after: Day, out: Out) -> dict[str, Any]:
-    """What became of the visits of a team that is out."""
+    """What became of the visits of a team that is out, sessions that nobody is in too."""
     ids = affected(before, out["team_id"], out["since"])
     visits = [after["visits"][i] for i in ids]
     return {
         "date": after["_id"],
         "team_id": out["team_id"],
-        "handed_over": sum("broken" not in v for v in visits),
-        "moved": sum("broken" in v and v["broken"]["date"] is not None for v in visits),
-        "without_a_date": sum("broken" in v and v["broken"]["date"] is None for v in visits),
+        "handed_over": sum(v["status"] in NOT_STARTED for v in visits),
+        "moved": sum(v["status"] == MOVED for v in visits),
+        "without_a_date": sum(v["status"] == VisitStatus.FAILED for v in visits),
     }
 
 
@@ -178,6 +179,7 @@ def _planned(on: date, visit_id: str, v: DayVisit, reference: Reference) -> dict
     return {
         "visit_id": visit_id,
         "visit_kind": v["visit_kind"],
+        "session": v.get("session", False),
         "status": v["status"],
         "window": _window(on.isoformat(), v["start"], v["end"]),
         "travel_minutes": team.travel_minutes if team else 0,
@@ -209,14 +211,22 @@ def _visit_of_request(v: CaseVisit) -> dict[str, Any]:
         "reason": v["reason"],
         "asked": v.get("asked"),
         "why": v.get("why"),
+        "walked_in_at": v["village_code"] if v.get("walk_in") else None,
     }
 
 
-def _status(v: DayVisit) -> str:
+def _status(day: Day, visit_id: str) -> str:
     """A moved visit is planned for its new day while members are on their way there; afterwards its new day speaks for it."""
-    if v["status"] == MOVED:
-        return VisitStatus.PLANNED if v["members"] else VisitStatus.CANCELLED
-    return v["status"]
+    status = day["visits"][visit_id]["status"]
+    if status == MOVED:
+        return VisitStatus.PLANNED if _is_on_its_way(day, visit_id) else VisitStatus.CANCELLED
+    return status
+
+
+def _is_on_its_way(day: Day, visit_id: str) -> bool:
+    """Whether a moved visit has not arrived in its new day altogether; a session may move without members."""
+    v = day["visits"][visit_id]
+    return v["status"] == MOVED and (bool(v["members"]) or (v.get("session", False) and visit_id in day.get("unspread", [])))
 
 
 def _place(visit_id: str, v: DayVisit, cases: Mapping[str, Case]) -> dict[str, Any]:

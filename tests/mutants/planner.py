@@ -139,8 +139,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "nobody sees a broken promise",
         "services/scheduling/outage.py",
-        '"reason": out["reason"], "broken": broken}',
-        '"reason": out["reason"]}',
+        '            after["broken"] = broken\n',
+        "            pass\n",
         "tests/unit/scheduling/test_outage.py",
     ),
     Mutant(
@@ -149,5 +149,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "        except Exception as error:",
         "        except ZeroDivisionError as error:",
         "tests/unit/scheduling/test_planned.py",
+    ),
+    Mutant(
+        "a session that nobody is in any more is cancelled",
+        "services/scheduling/days.py",
+        '    stays = members or visit.get("session") or visit["status"] in VACATED',
+        '    stays = members or visit["status"] in VACATED',
+        "tests/unit/scheduling/test_sessions.py",
+    ),
+    Mutant(
+        "time in which nobody came is left to who walks in",
+        "services/scheduling/days.py",
+        "        free = max(free, since) + minutes",
+        "        free += minutes",
+        "tests/unit/scheduling/test_sessions.py",
     ),
 )

@@ -53,6 +53,22 @@ class FirstFit:
                         yield chosen
 
 
+def session_for(ask: Ask, horizon: Horizon, reference: Reference, later: int) -> Slot | None:
+    """A place in the first session that the office announced there: at most so many dates later than the first, by the deadline,
+    in the people's hours.
+    """
+    for on in horizon.loaded(ask.earliest)[: later + 1]:
+        day, hours = horizon.day(on), _hours(ask, on) if ask.availability else [WHOLE_DAY]
+        for team in reference.serving(VisitKind(ask.visit_kind)) if ask.deadline is None or on <= ask.deadline else []:
+            for slot in _joining(day, slot_in(ask, on, team, reference, WHOLE_DAY), ask):
+                visit = day["visits"][slot["visit_id"]]
+                suits = any(first <= visit["start"] and visit["end"] <= last for first, last in hours)
+                if visit.get("session") and suits and book(day, slot, reference) is not None:
+                    found: Slot = {**slot, "start": visit["start"], "end": visit["end"]}
+                    return found
+    return None
+
+
 def _joining(day: Day, slot: Slot, ask: Ask) -> Iterator[Slot]:
     for visit_id, visit in shared_visits(day, slot):
         if visit_id not in ask.refused and visit["team_id"] == slot["team_id"]:

@@ -271,3 +271,10 @@ def test_without_a_memory_of_the_201_intake_says_what_is_right() -> None:
     history = replace(history, requests=forgotten)
     assert check(history) == []
     assert "wrong-area" in codes(BREAKS["wrong-area"](history))
+
+
+def test_who_walks_in_may_do_so_in_another_kelurahan() -> None:
+    elsewhere = edited("point", T.VISIT_SCHEDULED, area_code="19.71.01.1004")(stories.healthy())
+    assert "wrong-area" in codes(elsewhere)
+    walked_in = http("point", "scheduling", lambda a: a["visits"][0].update(walked_in_at="19.71.01.1004"))(elsewhere)
+    assert "wrong-area" not in codes(walked_in)

@@ -338,6 +338,49 @@ class Story:
         self._say(f"  {body} {name[-2:]} {bool(offered)}")
         return await self.post(f"/v1/requests/{name}/appointments", body | {"agreed": rng.random() < 0.9}, [name], "agreed")
 
+    async def opens_session(self) -> bool:
+        """The office announces a team at a place, nobody in it yet; today, too."""
+        start = self.rng.choice([8, 9, 10, 13]) * 60 + self.rng.choice([10, 30, 50])
+        return await self._opens(self._on(self.rng.choice([0, 0, 1, 1, 2, 3])), start)
+
+    async def walks_in(self) -> bool:
+        """Somebody comes to a place where a team is or will be today: filed on the spot, or while they wait for a date."""
+        if not (places := self._open_places()):
+            local = self.city.clock.at.astimezone(JAKARTA)
+            await self._opens(local.date(), local.hour * 60 + local.minute + self.rng.randint(5, 40))
+            places = self._open_places()
+        n = self._somebody()
+        if places and self.rng.random() < 0.8:
+            await self.asks()
+            n = len(self.wishes)
+        if not places or n is None:
+            return False
+        on, _, start, team, visit_id = self.rng.choice(places)
+        self._say(f"  {n} to {on} {team} {start}")
+        return await self.post(f"/v1/visits/{visit_id}/walk-ins", {"request_id": request_id(n)}, [request_id(n)], "walked in")
+
+    async def _opens(self, on: date, start: int) -> bool:
+        rng, end = self.rng, start + self.rng.choice([30, 60, 90, 120])
+        body = {
+            "team_id": rng.choice([t["team_id"] for t in self._value("teams")["teams"] if t["team_id"] != "office"]),
+            "visit_kind": rng.choice([VisitKind.COMMUNITY_POINT, VisitKind.COMMUNITY_POINT, VisitKind.DISASTER_POST]),
+            "village_code": rng.choice(VILLAGES),
+            "start": f"{start // 60 % 24:02}:{start % 60:02}",
+            "end": f"{end // 60 % 24:02}:{end % 60:02}",
+        }
+        self._say(f"  {on} {body}")
+        return await self.post(f"/v1/plans/{on}/sessions", body, [], "opened")
+
+    def _open_places(self) -> list[tuple[str, bool, int, str, str]]:
+        """(date, not there yet, start, team, visit) where anybody may come today."""
+        today = self._on(0).isoformat()
+        return sorted(
+            (on, v["status"] != "ON_SITE", v["start"], v["team_id"], visit_id)
+            for on, day in self._days.items()
+            for visit_id, v in day.get("visits", {}).items()
+            if v["visit_kind"] in {VisitKind.COMMUNITY_POINT, VisitKind.DISASTER_POST} and on == today and v["status"] in OPEN
+        )
+
     async def is_out(self) -> bool:
         """A team cannot go out, all day or from an hour on."""
         on = self._on(self.rng.choice([0, 1, 1, 2, 3])).isoformat()
@@ -543,10 +586,12 @@ EVENTS = {
     "completes": 14,
     "fails": 5,
     "is_rescheduled": 8,
-    "asks_again": 8,
+    "asks_again": 12,
     "agrees": 8,
+    "opens_session": 8,
+    "walks_in": 12,
     "is_out": 5,
-    "is_back": 2,
+    "is_back": 4,
     "changes_teams": 4,
     "changes_calendar": 3,
     "waits": 10,

@@ -232,8 +232,10 @@ class Watcher:
         self._new_bookings(before, day)
 
     def _too_soon(self, request_id: str, on: str, start: int) -> bool:
-        """Nobody is visited on the day on which it was planned, but by agreement; then not in the past."""
+        """Nobody is visited on the day on which it was planned, but by agreement; then not in the past. Who walks in is there."""
         local = self.now.astimezone(WIB)
+        if "walked in" in self._causes[request_id]:
+            return on < local.date().isoformat()
         if "agreed" not in self._causes[request_id]:
             return on <= local.date().isoformat()
         return (on, start) < (local.date().isoformat(), local.hour * 60 + local.minute)
