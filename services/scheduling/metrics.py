@@ -37,6 +37,9 @@ PROMISES_BROKEN = Counter(
 HANDED_OVER = Counter(
     "pelangi_visits_handed_over_total", "Requests whose visit another team made within its promised hours", ["reason"]
 )
+SESSIONS_LOST = Counter(
+    "pelangi_sessions_lost_total", "Sessions that were to move and found their new day full by then; the office opens another"
+)
 APPOINTMENTS = Counter("pelangi_appointments_total", "Places that the desk agreed with people by phone", ["outcome"])
 WALK_INS = Counter("pelangi_walk_ins_total", "People who came to a visit without a date", ["outcome"])
 UNPLANNED = Counter(

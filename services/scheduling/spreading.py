@@ -20,7 +20,7 @@ from services.scheduling.booking import Booker
 from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, is_elsewhere, trace_of, wanted
 from services.scheduling.days import MOVED, Day, DayVisit, open_session
 from services.scheduling.fold import fold
-from services.scheduling.metrics import ENDED, SPREAD_FAILURES
+from services.scheduling.metrics import ENDED, SESSIONS_LOST, SPREAD_FAILURES
 from services.scheduling.reference import Reference, Sources, read_reference
 from services.scheduling.store import unspread_days
 
@@ -133,6 +133,7 @@ class Spreader:
     async def _open_session(self, to: Slot, reference: Reference) -> None:
         days = await fold(self.days, {to["day"]: partial(_with_session, to, reference)}, clock=self.clock, create=True)
         if not lifecycle.stands(days[to["day"]], to["visit_id"]):
+            SESSIONS_LOST.inc()
             log.warning("no room for a session by now", extra={"visit_id": to["visit_id"], "day": to["day"]})
 
     async def _fold_first_then_rest(self, known: Mapping[str, Case], transition: Callable[[Case], Case]) -> None:

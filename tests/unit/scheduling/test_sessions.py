@@ -9,7 +9,7 @@ import pytest
 
 from pelangi.contracts.codes import RequestStatus, ServiceKind, VisitKind
 from pelangi.contracts.topics import VISIT_COMPLETED, VISIT_SCHEDULED
-from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN, WALK_INS
+from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN, SESSIONS_LOST, WALK_INS
 from services.scheduling.reference import defaults
 from services.scheduling.rolling import Announce
 from services.scheduling.work import Work
@@ -651,3 +651,26 @@ async def test_the_watcher_finds_nothing_in_all_of_it(city: City) -> None:
     watcher.rested()
     assert watcher.findings == []
     assert (await walks_in(city, visit_id, 2)).status_code == 409  # it has a date by now
+
+
+async def test_one_that_finds_its_new_day_full_is_counted_and_its_people_are_planned_again(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit_id = await opened(city)
+    await city.fold(details(1, visit_kind=POINT))
+    await city.run()
+    assert (await city.visit())["visit_id"] == visit_id
+    to = TOMORROW + timedelta(days=1)
+
+    async def dies(*_: Any) -> None:
+        """It is gone."""
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.scheduling.spreading.Spreader.begin", dies)
+        await calls(city, visit_id, "reschedule", date=str(to), reason="WEATHER_OR_FLOOD")
+    await opened(city, to, start="08:30", end="15:00", village_code=OTHER_VILLAGE)
+    lost = SESSIONS_LOST._value.get()
+    await city.run()
+    assert SESSIONS_LOST._value.get() == lost + 1
+    after = await city.visit()
+    assert (after["status"], after["visit_id"] != visit_id) == ("PLANNED", True)
