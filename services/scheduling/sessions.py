@@ -13,13 +13,13 @@ from pelangi.contracts.codes import VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.agenda import items_to_visit
 from services.scheduling.bodies import Session
-from services.scheduling.calendar import HORIZON
 from services.scheduling.case import OPEN_VISIT, Case, Slot, find_visit, is_plannable, open_visit
 from services.scheduling.days import ALL_DAY, Day, book, where
 from services.scheduling.planner.first_fit import WHOLE_DAY, slot_in
 from services.scheduling.planner.interface import Ask
 from services.scheduling.planning import ask_for
 from services.scheduling.reference import Reference
+from services.scheduling.rescheduling import check_date
 
 
 def session(body: Session, on: date, visit_id: str, reference: Reference, now: datetime) -> Slot:
@@ -31,7 +31,9 @@ def session(body: Session, on: date, visit_id: str, reference: Reference, now: d
     team = reference.team(body.team_id)
     if team is None:
         raise not_found()
-    _check(body, on, reference, now)
+    check_date(on, reference, now, today=True)
+    if body.minute < _minute(on, now):
+        raise invalid([FieldError("#/start", "past", "Jam itu sudah lewat. / That hour is past.")])
     point = reference.points.of(body.village_code)
     if point is None:
         detail = "Kelurahan ini tidak ada di daftar titik. / The list has no point of this kelurahan."
@@ -90,18 +92,6 @@ def walk_in(case: Case, day: Day, visit_id: str, reference: Reference, now: date
     there: Slot = {**slot_in(here, on, team, reference, WHOLE_DAY), "minutes": ask.minutes}
     slot: Slot = {**there, "walk_in": _minute(on, now), "visit_version": visit["version"]}
     return slot if book(day, slot, reference) else None
-
-
-def _check(body: Session, on: date, reference: Reference, now: datetime) -> None:
-    today = local_date(now)
-    if on < today:
-        raise invalid([FieldError("#/date", "past", "Tanggal sudah lewat. / The date is past.")])
-    if not reference.calendar.works(on):
-        raise invalid([FieldError("#/date", "not_working_day", "Bukan hari kerja. / Not a working day.")])
-    if on > reference.calendar.after(today, HORIZON):
-        raise invalid([FieldError("#/date", "too_far", "Terlalu jauh. / Too far ahead.")])
-    if body.minute < _minute(on, now):
-        raise invalid([FieldError("#/start", "past", "Jam itu sudah lewat. / That hour is past.")])
 
 
 def _minute(on: date, now: datetime) -> int:
