@@ -40,7 +40,9 @@ def add_plans(router: APIRouter, work: Work) -> None:
         waiting = await store.waiting(runtime.cases, until=date.max)
         not_placed = views.not_placed(waiting, await store.in_review(runtime.cases), clock.now())
         rolling = await work.plans.get(CURRENT)
-        return JSONResponse(views.plan(on, day, await read_reference(work.reference), not_placed, rolling))
+        members = [request_id for visit in (day or {}).get("visits", {}).values() for request_id in visit["members"]]
+        cases = await store.visits_of(runtime.cases, members)
+        return JSONResponse(views.plan(on, day, cases, await read_reference(work.reference), not_placed, rolling))
 
     @router.get("/v1/plans/{on}/holes")
     async def get_holes(on: Date) -> Response:

@@ -72,6 +72,12 @@ async def placements(cases: Collection, request_ids: Sequence[str]) -> dict[str,
     return {c["_id"]: cast(Case, c) for c in found}
 
 
+async def visits_of(cases: Collection, request_ids: Sequence[str]) -> dict[str, Case]:
+    """The visits of these requests, and nothing else of them."""
+    found = await cases.find({"_id": {"$in": list(request_ids)}}, fields=["visits"]) if request_ids else []
+    return {c["_id"]: cast(Case, c) for c in found}
+
+
 async def read_days(days: Collection, dates: Sequence[date]) -> dict[date, Day]:
     """Those of the days that exist."""
     found = await days.get_many([d.isoformat() for d in dates])

@@ -107,10 +107,18 @@ def outage(before: Day, after: Day, out: Out) -> dict[str, Any]:
     }
 
 
-def plan(
-    on: date, day: Day | None, reference: Reference, not_placed: Sequence[dict[str, Any]], rolling: Mapping[str, Any] | None
+def plan(  # noqa: PLR0917 - called once
+    on: date,
+    day: Day | None,
+    cases: Mapping[str, Case],
+    reference: Reference,
+    not_placed: Sequence[dict[str, Any]],
+    rolling: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """A day's plan: who goes where in which order, who is planned and not told, and who has no date, and why."""
+    """A day's plan: who goes where in which order and why then, who is planned and not told, and who has no date, and why.
+
+    cases: of the members, at least their visits.
+    """
     visits = sorted((day or {}).get("visits", {}).items(), key=lambda pair: pair[1]["start"])
     standing = [(visit_id, v) for visit_id, v in visits if v["status"] not in VACATED]
     known = [t.team_id for t in reference.teams.teams]
@@ -123,7 +131,7 @@ def plan(
             {
                 "team_id": t,
                 "out": _out(day, t),
-                "visits": [_planned(on, i, v, reference) for i, v in standing if v["team_id"] == t],
+                "visits": _route(on, [(i, v) for i, v in standing if v["team_id"] == t], cases, reference),
             }
             for t in teams
         ],
@@ -174,15 +182,33 @@ def _corrected(visit_id: str, case: Case | None) -> bool:
     return case is not None and mine is not None and mine["status"] in OPEN_VISIT and is_corrected(case, mine)
 
 
+def _route(
+    on: date, visits: Sequence[tuple[str, DayVisit]], cases: Mapping[str, Case], reference: Reference
+) -> list[dict[str, Any]]:
+    """The visits of a team in order. travel_minutes: from the visit before, or from the base."""
+    shown: list[dict[str, Any]] = []
+    here = reference.base
+    for visit_id, v in visits:
+        there, team = where(v, reference), reference.team(v["team_id"])
+        travel = reference.travel(team, here, there) if team else 0
+        shown.append({**_planned(on, visit_id, v, reference), "travel_minutes": travel, "why": _why(visit_id, v, cases)})
+        here = there
+    return shown
+
+
+def _why(visit_id: str, v: DayVisit, cases: Mapping[str, Case]) -> dict[str, str] | None:
+    """Why it is then: of whoever was in it first."""
+    found = (mine for i in v["members"] if i in cases and (mine := find_visit(cases[i], visit_id)))
+    return next((why for mine in found if (why := mine.get("why"))), None)
+
+
 def _planned(on: date, visit_id: str, v: DayVisit, reference: Reference) -> dict[str, Any]:
-    team = reference.team(v["team_id"])
     return {
         "visit_id": visit_id,
         "visit_kind": v["visit_kind"],
         "session": v.get("session", False),
         "status": v["status"],
         "window": _window(on.isoformat(), v["start"], v["end"]),
-        "travel_minutes": team.travel_minutes if team else 0,
         "village_code": v["village_code"],
         "at": list(where(v, reference)),
         "requests": len(v["members"]),

@@ -37,6 +37,11 @@ async def test_a_visit_says_why_it_is_then_and_the_desk_sees_it(city: City) -> N
     await city.run()
     first = await shown(city)
     assert (first["why"]["why"], first["why"]["text"]) == ("FIRST", "Ini hari kerja pertama yang tersedia.")
+    assert city.http
+    plan = (await city.http.get(f"/v1/plans/{first['date']}")).json()
+    (visit,) = next(team["visits"] for team in plan["teams"] if team["team_id"] == first["team_id"])
+    assert visit["why"] == first["why"]
+    assert visit["travel_minutes"] == REFERENCE.travel(REFERENCE.teams.teams[0], REFERENCE.base, tuple(visit["at"]))
     assert (await shown(city, 2))["why"]["why"] == "FIRST_FREE"
 
 
