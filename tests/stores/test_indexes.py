@@ -104,6 +104,7 @@ async def exercise_scheduling(here: Served) -> None:
     assert await scheduling.stuck_bookings(cases, NOW) == []
     assert [c["_id"] for c in await scheduling.to_release(cases)] == ["releases"]
     assert set(await scheduling.placements(cases, ["1", "2"])) == {"1", "2"}
+    assert set(await scheduling.visits_of(cases, ["1", "2"])) == {"1", "2"}
     assert set(await scheduling.read_days(days, [TODAY])) == {TODAY}
     assert [d["_id"] for d in await scheduling.days_from(days, TODAY, after=dates[0], limit=2)] == dates[1:3]
     assert [d["_id"] for d in await scheduling.days_of_visit(days, f"v{dates[0]}")] == [dates[0]]
