@@ -10,7 +10,8 @@ from pelangi.chassis.clock import local_date
 from pelangi.chassis.web import FieldError, Problem, invalid
 from services.scheduling.bodies import Appointment
 from services.scheduling.case import Case, Slot, open_visit
-from services.scheduling.days import Day, book
+from services.scheduling.day import Day
+from services.scheduling.days import book
 from services.scheduling.holes import NOTICE, earliest_minute
 from services.scheduling.planner.first_fit import slot_in
 from services.scheduling.planner.priority import urgency_of

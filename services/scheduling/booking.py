@@ -18,7 +18,8 @@ from pelangi.chassis.store import Collection
 from services.scheduling import lifecycle, model
 from services.scheduling.agenda import errands_of, terms_of
 from services.scheduling.case import Case, Slot, held, open_visit, trace_of, wanted
-from services.scheduling.days import Day, amend, book, booked, free, is_amended, open_up
+from services.scheduling.day import Day
+from services.scheduling.days import amend, book, booked, free, is_amended, open_up
 from services.scheduling.fold import fold
 from services.scheduling.metrics import AMENDED, DAY_FULL, MOVED, PLACED, RESUME_FAILURES
 from services.scheduling.reference import Reference

@@ -13,7 +13,8 @@ from typing import Any
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.agenda import items_ahead, place_keys, terms_of, usable
 from services.scheduling.case import NOT_STARTED, Case, CaseVisit, Item, Slot, held, open_visit, stands_elsewhere
-from services.scheduling.days import Day, can_also, in_time, used_minutes, where
+from services.scheduling.day import Day
+from services.scheduling.days import can_also, in_time, used_minutes, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.minutes import first_that_fit, minutes_for, most_minutes
 from services.scheduling.reference import Reference

@@ -17,7 +17,7 @@ from pelangi.chassis.locks import Locks
 from pelangi.chassis.store import Document, StoreError
 from pelangi.chassis.web import Problem, not_found
 from services.scheduling import lifecycle
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 from services.scheduling.spreading import Spreader
 
 

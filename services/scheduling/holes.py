@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pelangi.chassis.clock import JAKARTA, local_date
 from services.scheduling import plan_input
 from services.scheduling.case import Case, Slot, open_visit, wanted
-from services.scheduling.days import ALL_DAY, Day
+from services.scheduling.day import ALL_DAY, Day
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job
 from services.scheduling.planner.priority import urgency_of, weight

@@ -10,7 +10,8 @@ from pelangi.chassis.web import FieldError, Problem, invalid, not_found
 from pelangi.contracts.codes import ItemVisitOutcome, VisitStatus
 from pelangi.contracts.reasons import DeferralReason
 from services.scheduling.case import NOT_STARTED, Slot
-from services.scheduling.days import MOVED, VACATED, Day, DayVisit, to_move_to
+from services.scheduling.day import MOVED, VACATED, Day, DayVisit
+from services.scheduling.days import to_move_to
 from services.scheduling.model import Seen
 
 

@@ -14,19 +14,8 @@ from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.reasons import REASON_CLASS, REASONS, ReasonClass
 from services.scheduling.case import NOT_STARTED, Case, Slot
 from services.scheduling.corrections import availability_of
-from services.scheduling.days import (
-    MOVED,
-    Booking,
-    Broken,
-    Day,
-    DayVisit,
-    Out,
-    equipped,
-    gap,
-    home_visits,
-    out_since,
-    to_move_to,
-)
+from services.scheduling.day import MOVED, Booking, Broken, Day, DayVisit, Out
+from services.scheduling.days import equipped, gap, home_visits, out_since, to_move_to
 from services.scheduling.lifecycle import changed
 from services.scheduling.planner.first_fit import slot_in
 from services.scheduling.planner.interface import Ask
@@ -89,8 +78,10 @@ def take_out(day: Day, out: Out, known: Mapping[str, Known], reference: Referenc
     local = now.astimezone(JAKARTA)
     earliest = local.hour * 60 + local.minute + NOT_SOONER if day["_id"] <= local.date().isoformat() else 0
     ids = [i for i in affected(day, out["team_id"], out["since"]) if i in known]
-    for visit_id in sorted(ids, key=lambda i: (-known[i].weight, day["visits"][i]["start"], i)):
-        day = _taken_over(day, visit_id, known[visit_id], out["reason"], reference, earliest) or day
+    for visit_id in _by_need(day, ids, known):
+        first, last = known[visit_id].hours
+        left = replace(known[visit_id], hours=(max(first, earliest), last))
+        day = _taken_over(day, visit_id, left, out["reason"], reference) or day
     return day
 
 
@@ -122,7 +113,7 @@ def to_later_days(
 ) -> dict[str, Slot]:
     """A slot for each of these visits, who needs it most first. `choose`: finds one and takes it."""
     slots: dict[str, Slot] = {}
-    for visit_id in sorted(visit_ids, key=lambda i: (-known[i].weight, day["visits"][i]["start"], i)):
+    for visit_id in _by_need(day, visit_ids, known):
         mine = known[visit_id]
         ask = ask_to_move(day, visit_id, mine.kit, reference)
         if slot := choose(replace(ask, availability=mine.availability, deadline=mine.deadline)):
@@ -138,12 +129,15 @@ def broken_promises(day: Day | None) -> list[dict[str, Any]]:
     ]
 
 
-def _taken_over(  # noqa: PLR0917 - called once
-    day: Day, visit_id: str, known: Known, reason: str, reference: Reference, earliest: int
-) -> Day | None:
+def _by_need(day: Day, visit_ids: Iterable[str], known: Mapping[str, Known]) -> list[str]:
+    """Who needs it most first; of those alike who was to be visited first."""
+    return sorted(visit_ids, key=lambda i: (-known[i].weight, day["visits"][i]["start"], i))
+
+
+def _taken_over(day: Day, visit_id: str, known: Known, reason: str, reference: Reference) -> Day | None:
     visit = day["visits"][visit_id]
     ask = ask_to_move(day, visit_id, known.kit, reference)
-    for (first, last), team in _choices(visit, known, reference, earliest):
+    for (first, last), team in _choices(visit, known, reference):
         slot = slot_in(ask, date.fromisoformat(day["_id"]), team, reference, (first, last))
         full = visit["visit_kind"] == VisitKind.HOME and home_visits(day, team.team_id) >= team.home_visits_per_day
         if full or not equipped(day, slot, team):
@@ -154,13 +148,13 @@ def _taken_over(  # noqa: PLR0917 - called once
     return None
 
 
-def _choices(visit: DayVisit, known: Known, reference: Reference, earliest: int) -> Iterator[tuple[tuple[int, int], Team]]:
-    """At the promised minute by any other team; then later, then earlier within the promise; never before `earliest`."""
+def _choices(visit: DayVisit, known: Known, reference: Reference) -> Iterator[tuple[tuple[int, int], Team]]:
+    """At the promised minute by any other team; then later, then earlier within the promise; within the known hours."""
     teams = [t for t in reference.serving(VisitKind(visit["visit_kind"])) if t.team_id != visit["team_id"]]
     first, last = max(visit["start"] - PROMISED, known.hours[0]), min(visit["end"] + PROMISED, known.hours[1])
     for start, end in ((visit["start"], visit["end"]), (visit["start"], last), (first, last)):
         for team in teams:
-            yield (max(start, earliest), end), team
+            yield (max(start, known.hours[0]), end), team
 
 
 def _rebooked(day: Day, visit_id: str, team: Team) -> Day:

@@ -9,7 +9,8 @@ from pelangi.chassis.clock import local_date
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.case import Case
-from services.scheduling.days import ALL_DAY, VACATED, Day, DayVisit, blanks_in, out_since, where
+from services.scheduling.day import ALL_DAY, VACATED, Day, DayVisit
+from services.scheduling.days import blanks_in, out_since, where
 from services.scheduling.minutes import SOON, most_minutes
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.planner.jobs import Job, Level, Seat, TeamDay

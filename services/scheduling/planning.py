@@ -19,7 +19,8 @@ from services.scheduling.booking import Booker
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot, held, open_visit, wanted
 from services.scheduling.corrections import Act, Verdict, availability_of, judge, suits
-from services.scheduling.days import Day, blanks_in, used_minutes, where
+from services.scheduling.day import Day
+from services.scheduling.days import blanks_in, used_minutes, where
 from services.scheduling.equipment import blanks_of, kit_of, needed_for, with_blanks
 from services.scheduling.metrics import CAPACITY_SHORT, CAPPED, NO_DAY, WAITING
 from services.scheduling.minutes import SOON, minutes_for, most_minutes, share_of

@@ -8,7 +8,7 @@ from pelangi.chassis.store import Collection
 from pelangi.chassis.web import FieldError, Problem, invalid
 from services.scheduling.calendar import HORIZON
 from services.scheduling.case import Case, Slot
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 from services.scheduling.equipment import kit_of, needed_for
 from services.scheduling.outlook import Outlook
 from services.scheduling.planner.first_fit import FirstFit

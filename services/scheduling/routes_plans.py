@@ -1,6 +1,5 @@
 """The plan of a day, who could still be taken in, sessions at a place, and a team that cannot go out or is back."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -15,17 +14,12 @@ from pelangi.chassis.web import Problem, documented, idempotency_key, not_found,
 from pelangi.contracts.request import Date
 from services.scheduling import days, outage, sessions, store, views
 from services.scheduling.bodies import Outage, Return, Session
-from services.scheduling.case import NOT_STARTED, Case, Slot
-from services.scheduling.days import MOVED, Day, Out
+from services.scheduling.day import Day, Out
 from services.scheduling.holes import who_fits
-from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN
-from services.scheduling.outlook import Outlook
-from services.scheduling.planner.first_fit import FirstFit
-from services.scheduling.planner.interface import Ask, Horizon
-from services.scheduling.reference import Reference, read_reference
+from services.scheduling.reference import read_reference
 from services.scheduling.rescheduling import check_date
 from services.scheduling.rolling import CURRENT
-from services.scheduling.seating import take
+from services.scheduling.standing_in import take_team_out
 from services.scheduling.work import Work
 
 
@@ -42,7 +36,8 @@ def add_plans(router: APIRouter, work: Work) -> None:
         rolling = await work.plans.get(CURRENT)
         members = [request_id for visit in (day or {}).get("visits", {}).values() for request_id in visit["members"]]
         cases = await store.visits_of(runtime.cases, members)
-        return JSONResponse(views.plan(on, day, cases, await read_reference(work.reference), not_placed, rolling))
+        reference = await read_reference(work.reference)
+        return JSONResponse(views.plan(on, day, cases, reference, not_placed=not_placed, rolling=rolling))
 
     @router.get("/v1/plans/{on}/holes")
     async def get_holes(on: Date) -> Response:
@@ -86,7 +81,7 @@ def add_plans(router: APIRouter, work: Work) -> None:
             raise not_found()
         check_date(on, reference, clock.now(), today=True)
         out: Out = {"team_id": body.team_id, "since": body.since_minute, "reason": body.reason}
-        answer = await _outage(work, on, day or {"_id": on.isoformat(), "version": 0}, out, command, reference)
+        answer = await take_team_out(work, day or {"_id": on.isoformat(), "version": 0}, out, command, reference)
         return answer.response()
 
     @router.post("/v1/plans/{on}/returns", openapi_extra=documented(Return))
@@ -108,65 +103,3 @@ async def _read(runtime: Runtime, request: Request, model: type[Any]) -> tuple[C
     key = idempotency_key(request)
     raw = await read_body(request, runtime.settings.digest_secret.get_secret_value())
     return Command(key, raw.digest), validate(model, raw.value)
-
-
-async def _outage(work: Work, on: date, day: Day, out: Out, command: Command, reference: Reference) -> Answer:  # noqa: PLR0917
-    """Look for other days beforehand, then one guarded write of the day; its members' cases follow."""
-    now = work.runtime.clock.now()
-    ids = outage.affected(day, out["team_id"], out["since"])
-    members = {request_id for i in ids for request_id in day["visits"][i]["members"]}
-    cases = cast(dict[str, Case], await work.runtime.cases.get_many(list(members))) if members else {}
-    known = {i: outage.known_of(day, i, cases, now) for i in ids}
-    left = outage.affected(outage.take_out(day, out, known, reference, now), out["team_id"], out["since"])
-    horizon = Horizon([d for d in reference.calendar.upcoming(now) if d > on])
-    outlook = Outlook(work.days, horizon)
-    if left:
-        await outlook.read_on()
-
-    def choose(ask: Ask) -> Slot | None:
-        slot = FirstFit().choose(ask, horizon, reference)
-        if slot:
-            take(horizon, slot, reference)
-        return slot
-
-    slots = outage.to_later_days(day, left, known, reference, choose)
-    tried: list[tuple[Day, Day, bytes]] = []
-
-    def transition(found: Any) -> tuple[Any, Answer]:
-        after = outage.send_elsewhere(outage.take_out(found, out, known, reference, now), out, slots, now)
-        told = Answer.of(200, views.outage(found, after, out))
-        tried[:] = [(found, after, told.body)]
-        return after, told
-
-    answer = await execute(work.days, on.isoformat(), command, transition, clock=work.runtime.clock)
-    work.runtime.written.set()
-    if tried and answer.body is tried[0][2]:  # else somebody with the same key was faster, and counts
-        before, after, _ = tried[0]
-        await _spread(work, after, _count(after, outage.affected(before, out["team_id"], out["since"]), out["reason"]))
-    return answer
-
-
-async def _spread(work: Work, day: Day, ids: Sequence[str]) -> None:
-    """Whose visit stays on its day is told at once; those who move need a booking each, which the leader makes."""
-    written = cast(Day | None, await work.days.get(day["_id"])) if ids else None
-    if written:
-        await work.spreader.begin(written, ids)
-
-
-def _count(day: Day, ids: Sequence[str], reason: str) -> list[str]:
-    """Count what became of these visits; those of them that did not move."""
-    here: list[str] = []
-    for visit_id in ids:
-        visit = day["visits"][visit_id]
-        if visit["status"] in NOT_STARTED:
-            HANDED_OVER.labels(reason).inc(len(visit["members"]))
-        else:
-            PROMISES_BROKEN.labels(reason).inc(len(visit["members"]))
-        if visit["status"] != MOVED:
-            here.append(visit_id)
-    return here
-
-
-for _reason in outage.REASONS_OUT:  # a series that begins at its first count would not alert anybody
-    PROMISES_BROKEN.labels(_reason)
-    HANDED_OVER.labels(_reason)

@@ -14,7 +14,7 @@ from services.scheduling.agenda import items_to_visit
 from services.scheduling.appointing import appointment
 from services.scheduling.bodies import AnotherVisit, Appointment
 from services.scheduling.case import Case, is_plannable, live_items, open_visit
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 from services.scheduling.metrics import APPOINTMENTS
 from services.scheduling.proposing import propose
 from services.scheduling.reference import read_reference

@@ -14,8 +14,8 @@ from pelangi.chassis.web import Problem, documented, idempotency_key, not_found,
 from services.scheduling import lifecycle, sessions, settling, views
 from services.scheduling.bodies import Completion, Failure, Nothing, Rescheduling, WalkIn
 from services.scheduling.case import Case
+from services.scheduling.day import Day
 from services.scheduling.day_calls import Call
-from services.scheduling.days import Day
 from services.scheduling.metrics import WALK_INS
 from services.scheduling.reference import read_reference
 from services.scheduling.rescheduling import find_slot

@@ -14,7 +14,8 @@ from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.agenda import items_to_visit
 from services.scheduling.bodies import Session
 from services.scheduling.case import OPEN_VISIT, Case, Slot, find_visit, is_plannable, open_visit
-from services.scheduling.days import ALL_DAY, Day, book, where
+from services.scheduling.day import ALL_DAY, Day
+from services.scheduling.days import book, where
 from services.scheduling.planner.first_fit import WHOLE_DAY, slot_in
 from services.scheduling.planner.interface import Ask
 from services.scheduling.planning import ask_for

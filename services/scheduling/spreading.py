@@ -18,7 +18,8 @@ from pelangi.chassis.store import Collection
 from services.scheduling import lifecycle, model
 from services.scheduling.booking import Booker
 from services.scheduling.case import NOT_STARTED, Case, Slot, find_visit, held, is_elsewhere, trace_of, wanted
-from services.scheduling.days import MOVED, Day, DayVisit, open_session
+from services.scheduling.day import MOVED, Day, DayVisit
+from services.scheduling.days import open_session
 from services.scheduling.fold import fold
 from services.scheduling.metrics import ENDED, SESSIONS_LOST, SPREAD_FAILURES
 from services.scheduling.reference import Reference, Sources, read_reference

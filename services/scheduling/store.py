@@ -8,7 +8,7 @@ from pelangi.chassis.service import CASES, Index
 from pelangi.chassis.store import SET, Collection
 from services.scheduling.agenda import AT_ONCE
 from services.scheduling.case import Case
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 
 DAYS = "days"
 MOST = 1000

@@ -13,7 +13,8 @@ from pelangi.chassis.case import Change
 from pelangi.chassis.clock import Clock, local_date
 from pelangi.chassis.store import Collection, Guarded
 from services.scheduling.case import Case, held, wanted
-from services.scheduling.days import Day, free
+from services.scheduling.day import Day
+from services.scheduling.days import free
 from services.scheduling.metrics import SWEPT
 from services.scheduling.store import days_from, placements
 

@@ -18,7 +18,8 @@ from services.scheduling.agenda import (
 from services.scheduling.announce import place_of, window
 from services.scheduling.calendar import moment
 from services.scheduling.case import NOT_STARTED, OPEN_VISIT, Case, CaseVisit, Slot, find_visit, is_over
-from services.scheduling.days import MOVED, VACATED, Day, DayVisit, Out, where
+from services.scheduling.day import MOVED, VACATED, Day, DayVisit, Out
+from services.scheduling.days import where
 from services.scheduling.holes import Candidate
 from services.scheduling.outage import affected, broken_promises
 from services.scheduling.planner.priority import cannot_wait
@@ -107,11 +108,12 @@ def outage(before: Day, after: Day, out: Out) -> dict[str, Any]:
     }
 
 
-def plan(  # noqa: PLR0917 - called once
+def plan(
     on: date,
     day: Day | None,
     cases: Mapping[str, Case],
     reference: Reference,
+    *,
     not_placed: Sequence[dict[str, Any]],
     rolling: Mapping[str, Any] | None,
 ) -> dict[str, Any]:

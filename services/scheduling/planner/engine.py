@@ -45,8 +45,8 @@ class Kernel:
 def compiled() -> Kernel | None:
     """The kernel compiled, kept on disk beside its source (or in NUMBA_CACHE_DIR); None without numba."""
     try:
-        import numba  # noqa: PLC0415 - the fallback runs without it
-        import numpy as np  # noqa: PLC0415 - comes with numba, and is as absent as it
+        import numba  # noqa: PLC0415 - only who compiles loads it; the fallback runs without it
+        import numpy as np  # noqa: PLC0415 - numba brings it: loaded, or absent, with it
     except ImportError:
         return None
     space = dict(vars(kernel))

@@ -6,7 +6,8 @@ from itertools import islice
 
 from pelangi.contracts.codes import VisitKind
 from services.scheduling.case import Slot
-from services.scheduling.days import Day, book, shared_visits
+from services.scheduling.day import Day
+from services.scheduling.days import book, shared_visits
 from services.scheduling.planner.interface import Ask, Horizon
 from services.scheduling.reference import Reference, Team
 

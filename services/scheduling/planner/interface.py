@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from services.scheduling.case import Item, Slot
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 from services.scheduling.reference import Reference
 from services.scheduling.travel import Coordinates
 

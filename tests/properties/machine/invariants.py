@@ -18,7 +18,8 @@ from pelangi.contracts.topics import REQUEST_CREATED, REQUEST_SUBMITTED, SUBMISS
 from services.intake.routes import CLIENT
 from services.notify import rows
 from services.scheduling.case import OPEN_VISIT, held, wanted
-from services.scheduling.days import VACATED, occupied, used_minutes
+from services.scheduling.day import VACATED
+from services.scheduling.days import occupied, used_minutes
 from tests.properties.machine.kafka import Entry
 from tests.properties.machine.people import People
 from tests.properties.machine.world import World

@@ -28,7 +28,7 @@ from pelangi.contracts.sealing import Opened
 from pelangi.contracts.snapshots import Planning, PlanningItem, PlanningPerson
 from services.scheduling.app import Settings
 from services.scheduling.case import Case
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 from services.scheduling.handlers import HANDLERS
 from services.scheduling.planner.jobs import Plan
 from services.scheduling.planner.questions import Answer, Question

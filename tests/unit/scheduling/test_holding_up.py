@@ -9,7 +9,7 @@ import pytest
 from pelangi.contracts.codes import VisitKind
 from services.scheduling import model, store
 from services.scheduling.case import Case, Slot
-from services.scheduling.days import Day
+from services.scheduling.day import Day
 from services.scheduling.metrics import RESUME_FAILURES, SPREAD_FAILURES
 from services.scheduling.planner.first_fit import FirstFit
 from services.scheduling.planner.interface import Ask, Horizon

@@ -8,7 +8,8 @@ import pytest
 
 from pelangi.contracts.codes import ServiceKind, VisitKind
 from pelangi.contracts.topics import VISIT_SCHEDULED
-from services.scheduling.days import Day, DayVisit, Out, out_since
+from services.scheduling.day import Day, DayVisit, Out
+from services.scheduling.days import out_since
 from services.scheduling.metrics import HANDED_OVER, PROMISES_BROKEN
 from services.scheduling.outage import PROMISED, REASONS_OUT, Known, take_out
 from services.scheduling.plan_input import team_days

@@ -11,7 +11,8 @@ from pelangi.chassis.case import Fact
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling import plan_input
 from services.scheduling.case import Case
-from services.scheduling.days import Day, blanks_in
+from services.scheduling.day import Day
+from services.scheduling.days import blanks_in
 from services.scheduling.metrics import MISFITS, UNPLANNED
 from services.scheduling.plan_input import dates_with_room, job_of, one_of_each_place, standing_jobs, team_days
 from services.scheduling.planner.interface import Ask, Horizon

@@ -13,7 +13,8 @@ from pelangi.contracts.codes import VisitKind
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.calendar import Segment
 from services.scheduling.case import Slot
-from services.scheduling.days import VACATED, Day, book, free, occupied, used_minutes
+from services.scheduling.day import VACATED, Day
+from services.scheduling.days import book, free, occupied, used_minutes
 from services.scheduling.planner.priority import Urgency, order, score, urgency_of
 from services.scheduling.reference import Reference, as_reference, defaults, service_minutes
 from tests.unit.scheduling.city import NOW, VILLAGE, details, fold_facts, item_id, request_id

@@ -9,7 +9,7 @@ from pelangi.contracts.codes import VisitKind
 from pelangi.contracts.topics import VISIT_SCHEDULED
 from services.scheduling import model
 from services.scheduling.case import held, wanted
-from services.scheduling.days import VACATED
+from services.scheduling.day import VACATED
 from services.scheduling.reference import read_reference
 from services.scheduling.store import days_of_visit
 from tests.unit.scheduling.city import OTHER_VILLAGE, VILLAGE, City, details, request_id

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pelangi.contracts.codes import VisitKind
 from services.scheduling.app import make
 from services.scheduling.case import Slot
-from services.scheduling.days import Day, book, free, where
+from services.scheduling.day import Day
+from services.scheduling.days import book, free, where
 from services.scheduling.metrics import UNPLANNED
 from services.scheduling.planner.process import LENGTH, pack, unpack
 from services.scheduling.planner.worker import Inline
