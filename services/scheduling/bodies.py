@@ -11,6 +11,7 @@ from pelangi.contracts.codes import ItemVisitOutcome, VisitKind
 from pelangi.contracts.events import Id
 from pelangi.contracts.reasons import DeferralReason
 from pelangi.contracts.request import LocalTime, VillageCode
+from services.scheduling.calendar import minute_of
 from services.scheduling.outage import REASONS_OUT
 
 
@@ -76,7 +77,7 @@ class Outage(Body):
     @property
     def since_minute(self) -> int:
         """Minute of the day."""
-        return self.since.hour * 60 + self.since.minute if self.since else 0
+        return minute_of(self.since) if self.since else 0
 
 
 class Return(Body):
@@ -94,7 +95,7 @@ class Appointment(Body):
     @property
     def minute(self) -> int:
         """Of the day."""
-        return self.start.hour * 60 + self.start.minute
+        return minute_of(self.start)
 
 
 class Session(Body):
@@ -115,12 +116,12 @@ class Session(Body):
     @property
     def minute(self) -> int:
         """Of the day, from which on."""
-        return self.start.hour * 60 + self.start.minute
+        return minute_of(self.start)
 
     @property
     def last_minute(self) -> int:
         """Of the day, until which."""
-        return self.end.hour * 60 + self.end.minute
+        return minute_of(self.end)
 
 
 class WalkIn(Body):

@@ -129,3 +129,8 @@ class Calendar:
 def moment(day: date, minute: int) -> datetime:
     """A minute of a date as a local date-time with offset."""
     return datetime.combine(day, time(minute // 60, minute % 60), JAKARTA)
+
+
+def minute_of(at: time | datetime) -> int:
+    """The minute of the day of a local time: the inverse of `moment`."""
+    return at.hour * 60 + at.minute

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from pelangi.chassis.clock import JAKARTA, local_date
 from services.scheduling import plan_input
+from services.scheduling.calendar import minute_of
 from services.scheduling.case import Case, Slot, open_visit, wanted
 from services.scheduling.day import ALL_DAY, Day
 from services.scheduling.planner.interface import Ask, Horizon
@@ -53,8 +54,7 @@ def _of_use(case: Case, on: date) -> bool:
 
 def earliest_minute(on: date, now: datetime) -> int:
     """The first minute of a day at which a team may come: not before the notice has passed."""
-    local = now.astimezone(JAKARTA)
-    return local.hour * 60 + local.minute + NOTICE if on == local_date(now) else 0
+    return minute_of(now.astimezone(JAKARTA)) + NOTICE if on == local_date(now) else 0
 
 
 def _candidates(

@@ -12,6 +12,7 @@ from typing import Any, cast
 from pelangi.chassis.clock import JAKARTA
 from pelangi.contracts.codes import VisitKind, VisitStatus
 from pelangi.contracts.reasons import REASON_CLASS, REASONS, ReasonClass
+from services.scheduling.calendar import minute_of
 from services.scheduling.case import NOT_STARTED, Case, Slot
 from services.scheduling.corrections import availability_of
 from services.scheduling.day import MOVED, Booking, Broken, Day, DayVisit, Out
@@ -76,7 +77,7 @@ def take_out(day: Day, out: Out, known: Mapping[str, Known], reference: Referenc
     earlier: Out = {**out, "since": min(out["since"], out_since(day, out["team_id"]))}
     day = cast(Day, {**day, "out": [*others, earlier]})
     local = now.astimezone(JAKARTA)
-    earliest = local.hour * 60 + local.minute + NOT_SOONER if day["_id"] <= local.date().isoformat() else 0
+    earliest = minute_of(local) + NOT_SOONER if day["_id"] <= local.date().isoformat() else 0
     ids = [i for i in affected(day, out["team_id"], out["since"]) if i in known]
     for visit_id in _by_need(day, ids, known):
         first, last = known[visit_id].hours

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pelangi.chassis.store import Collection, Document
 from pelangi.contracts.codes import Need, ServiceKind, VisitKind
 from services.scheduling import calendar
-from services.scheduling.calendar import Calendar, Opening
+from services.scheduling.calendar import Calendar, Opening, minute_of
 from services.scheduling.roads import Roads, driving
 from services.scheduling.travel import Coordinates, slowest
 
@@ -142,8 +142,8 @@ class Times(Table):
 
     def opening(self) -> Opening:
         """These hours in minutes of the day."""
-        breaks = tuple((b.weekday, _minute(b.start), _minute(b.end)) for b in self.breaks)
-        return Opening(_minute(self.open), _minute(self.close), breaks)
+        breaks = tuple((b.weekday, minute_of(b.start), minute_of(b.end)) for b in self.breaks)
+        return Opening(minute_of(self.open), minute_of(self.close), breaks)
 
 
 class Period(Times):
@@ -320,10 +320,6 @@ def _table(name: str, value: Any) -> Table:
 
 def _file(name: str) -> Any:
     return yaml.safe_load((files(__package__) / "data" / f"{name}.yaml").read_text(encoding="utf-8"))
-
-
-def _minute(moment: time) -> int:
-    return moment.hour * 60 + moment.minute
 
 
 service_minutes()  # a gap in the table stops the start, not the first visit

@@ -13,6 +13,7 @@ from pelangi.contracts.codes import VisitStatus
 from pelangi.contracts.public import PUBLIC_PLACE_KINDS
 from services.scheduling.agenda import items_to_visit
 from services.scheduling.bodies import Session
+from services.scheduling.calendar import minute_of
 from services.scheduling.case import OPEN_VISIT, Case, Slot, find_visit, is_plannable, open_visit
 from services.scheduling.day import ALL_DAY, Day
 from services.scheduling.days import book, where
@@ -99,5 +100,5 @@ def _minute(on: date, now: datetime) -> int:
     """The minute of a day that it is now: its first where the day is to come, past its last where it is over."""
     local = now.astimezone(JAKARTA)
     if on == local.date():
-        return local.hour * 60 + local.minute
+        return minute_of(local)
     return 0 if on > local.date() else ALL_DAY

@@ -256,12 +256,17 @@ class Watcher:
         if visit["visit_kind"] == "HOME" and at_home > team["home_visits_per_day"]:
             self.found(Fault.HOME_VISITS, where)
 
-    def _driven_to(self, on: str, visit_id: str, now: Mapping[str, Document]) -> None:
-        """Its team can be there in time, and at its next visit."""
-        visit, at = now[visit_id], date.fromisoformat(on)
+    def _team(self, on: str, visit_id: str, visit: Document) -> Document | None:
+        """The team as the table has it now; without one that is found out."""
         team = self.tables.by_id.get(visit["team_id"])
         if team is None:
             self.found(Fault.NO_SUCH_TEAM, f"{on} {visit_id}")
+        return team
+
+    def _driven_to(self, on: str, visit_id: str, now: Mapping[str, Document]) -> None:
+        """Its team can be there in time, and at its next visit."""
+        visit, at = now[visit_id], date.fromisoformat(on)
+        if (team := self._team(on, visit_id, visit)) is None:
             return
         route = _routes(now)[visit["team_id"]]
         place = [i for i, _ in route].index(visit_id)
@@ -273,9 +278,7 @@ class Watcher:
     def _stretched(self, on: str, visit_id: str, now: Mapping[str, Document]) -> None:
         """Others joined and it takes longer: still in one stretch of work, and the team is in time for its next visit."""
         visit, at = now[visit_id], date.fromisoformat(on)
-        team = self.tables.by_id.get(visit["team_id"])
-        if team is None:
-            self.found(Fault.NO_SUCH_TEAM, f"{on} {visit_id}")
+        if (team := self._team(on, visit_id, visit)) is None:
             return
         if self.tables.work(at, visit["start"], visit["end"]) < visit["end"] - visit["start"]:
             self.found(Fault.WORKING_TIME, f"{on} {visit_id}")
